@@ -1,0 +1,251 @@
+//! The outcome of a task: the Output Protocol (S3-57), its nine fields named as there, and additive ones.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::criteria::Verdict;
+use crate::id::TaskId;
+
+/// The protocol version of results.
+pub const OUTCOME_PROTOCOL: &str = "outcome/1";
+
+/// `complete`, `partial` (something is missing: see the blockers) or `failed` (see the blockers for why) (S3-58).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Complete,
+    Partial,
+    Failed,
+}
+
+impl Status {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The answer to a task; at most one per task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub protocol: String,
+    pub task_id: TaskId,
+    /// `kunder/customer-health`.
+    pub agent: String,
+    pub started_at: Timestamp,
+    pub finished_at: Timestamp,
+    #[serde(flatten)]
+    pub report: Report,
+    /// One verdict per acceptance criterion, in their order (D-37).
+    #[serde(default)]
+    pub criteria: Vec<Verdict>,
+    /// What was read differently from how it was written, such as aliases of field names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// Lists that were cut to fit, with the full count and the artifact that holds all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<Cut>,
+}
+
+/// What an agent says; the runtime makes an [`Outcome`] of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub status: Status,
+    /// One sentence.
+    pub summary: String,
+    /// Paths below the data folder.
+    #[serde(default)]
+    pub artifacts: Vec<String>,
+    #[serde(default)]
+    pub customers: CustomerCounts,
+    #[serde(default)]
+    pub actions: Vec<Action>,
+    #[serde(default)]
+    pub nps: Nps,
+    #[serde(default)]
+    pub recommendations: Vec<String>,
+    #[serde(default)]
+    pub blockers: Vec<String>,
+    /// What was read: sources, with how many facts and how new.
+    #[serde(default)]
+    pub sources: Vec<SourceUse>,
+    /// Which definitions decided (S0-36).
+    #[serde(default)]
+    pub definitions: Vec<DefinitionUse>,
+    /// A question back to the asker, with the answers that would do; the same question stands in `blockers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    /// The answer in words, in the language of the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What this agent adds: `health`, `onboarding`, `pipeline`, `brief` …
+    #[serde(flatten)]
+    pub blocks: Map<String, Value>,
+}
+
+/// How many customers there are, and in which state (D-03): `total_managed` is the sum of the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CustomerCounts {
+    pub total_managed: u64,
+    pub healthy: u64,
+    #[serde(default)]
+    pub neutral: u64,
+    pub at_risk: u64,
+    pub critical: u64,
+    #[serde(default)]
+    pub not_scored: u64,
+}
+
+/// Something done or to be done for a customer; `outcome` is `pending` until it is known (S3-61).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Action {
+    pub customer: String,
+    pub action: String,
+    pub outcome: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Promoters (9–10), passives (7–8), detractors (0–6); the score is computed, null without answers (S3-62).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Nps {
+    pub score: Option<i64>,
+    pub promoters: u64,
+    pub passives: u64,
+    pub detractors: u64,
+}
+
+impl Nps {
+    /// Counts answers from 0 to 10. The score is 100·(promoters − detractors)/n, rounded to the nearest whole, halves away from zero.
+    #[must_use]
+    pub fn of(answers: impl IntoIterator<Item = u8>) -> Self {
+        let mut nps = Self::default();
+        for answer in answers {
+            match answer {
+                9.. => nps.promoters += 1,
+                7..=8 => nps.passives += 1,
+                _ => nps.detractors += 1,
+            }
+        }
+        let n = nps.promoters + nps.passives + nps.detractors;
+        nps.score = (n > 0).then(|| {
+            let (difference, n) = (nps.promoters as i64 - nps.detractors as i64, n as i64);
+            (200 * difference + difference.signum() * n) / (2 * n)
+        });
+        nps
+    }
+}
+
+/// A source that was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceUse {
+    pub source: String,
+    pub facts: u64,
+    /// The newest observation that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
+}
+
+/// A definition that decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DefinitionUse {
+    pub id: String,
+    pub version: u32,
+    /// The first 16 hex digits of the BLAKE3 of the file.
+    pub hash: String,
+}
+
+/// A question with the answers that would do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Question {
+    pub text: String,
+    pub options: Vec<QuestionOption>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QuestionOption {
+    pub id: String,
+    pub label: String,
+}
+
+/// A list that was cut: `list` is its path in the outcome, most urgent rows are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Cut {
+    pub list: String,
+    pub shown: u64,
+    pub total: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+}
+
+impl Report {
+    #[must_use]
+    pub fn new(status: Status, summary: impl Into<String>) -> Self {
+        Self {
+            status,
+            summary: summary.into(),
+            artifacts: Vec::new(),
+            customers: CustomerCounts::default(),
+            actions: Vec::new(),
+            nps: Nps::default(),
+            recommendations: Vec::new(),
+            blockers: Vec::new(),
+            sources: Vec::new(),
+            definitions: Vec::new(),
+            question: None,
+            text: None,
+            blocks: Map::new(),
+        }
+    }
+
+    /// A failure says why (S3-58).
+    #[must_use]
+    pub fn failed(summary: impl Into<String>, blocker: impl Into<String>) -> Self {
+        let mut report = Self::new(Status::Failed, summary);
+        report.blockers.push(blocker.into());
+        report
+    }
+
+    /// Adds a blocker; a complete report becomes partial.
+    pub fn block(&mut self, blocker: impl Into<String>) {
+        self.blockers.push(blocker.into());
+        if self.status == Status::Complete {
+            self.status = Status::Partial;
+        }
+    }
+
+    /// Sets a block of this agent.
+    pub fn set<T: Serialize>(&mut self, name: &str, block: &T) {
+        let value = serde_json::to_value(block).expect("blocks are plain data and always serialize");
+        self.blocks.insert(name.to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// S3-62: the seed's example says 52 for 30/15/5; 50 is right.
+    #[test]
+    fn nps_is_computed_from_its_counts() {
+        let answers = [vec![10; 30], vec![8; 15], vec![3; 5]].concat();
+        assert_eq!(Nps::of(answers), Nps { score: Some(50), promoters: 30, passives: 15, detractors: 5 });
+        assert_eq!(Nps::of([]).score, None);
+        assert_eq!(Nps::of([9, 7, 7, 7, 7, 7, 7, 7]).score, Some(13), "12.5 rounds away from zero");
+        assert_eq!(Nps::of([0, 7, 7, 7, 7, 7, 7, 7]).score, Some(-13));
+    }
+}

@@ -1,0 +1,124 @@
+//! The actor of one agent: takes tasks from its mailbox and the journal, and runs them side by side, each in its lane.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::lanes::{Entry, LaneGuard};
+use super::mailbox::{Letter, Place};
+use super::{Core, work};
+use crate::id::AgentName;
+use crate::journal::TaskRecord;
+
+/// Tasks read from the journal at a time.
+const REFILL: usize = 256;
+
+/// What an actor holds. All of it can be lost: the journal has it.
+#[derive(Default)]
+struct Window {
+    /// Ready to run, by number; granted ones hold their lane already.
+    ready: BTreeMap<u64, (Box<TaskRecord>, Option<LaneGuard>)>,
+    /// All numbers that are ready, waiting for a lane, or running.
+    known: BTreeSet<u64>,
+    /// Places of accepted tasks that have not started, in the window or only in the journal.
+    places: BTreeMap<u64, Place>,
+    /// Whether the journal holds more than the window: then the order of acceptance is read from there.
+    overflowed: bool,
+}
+
+/// Runs until the runtime drains.
+pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<Core<P, C>>, name: &AgentName) {
+    let slot = &core.slots[name];
+    let mut window = Window::default();
+    let mut jobs = FuturesUnordered::new();
+    let mut failures = 0_u32;
+    slot.mailbox.nudge();
+    loop {
+        while let Some(letter) = slot.mailbox.letters().take() {
+            window.open(letter);
+        }
+        let room = !core.is_draining() && window.ready.len() < REFILL;
+        if room && slot.mailbox.letters().take_refill() {
+            match core.journal.queued(name, 0, window.known.len() + REFILL, core.now()).await {
+                Ok(records) => {
+                    failures = 0;
+                    window.refill(records);
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::warn!(agent = %name, %error, failures, "an actor cannot read the journal");
+                    core.pause(core.backoff(failures)).await;
+                    slot.mailbox.nudge();
+                }
+            }
+        }
+        while !core.is_draining() && jobs.len() < core.config.concurrency {
+            let Some((number, (record, guard))) = window.ready.pop_first() else { break };
+            let entry = match guard {
+                Some(guard) => Entry::Entered(record, guard),
+                None => core.lanes.enter(record, slot.mailbox.letters()),
+            };
+            if let Entry::Entered(record, guard) = entry {
+                window.places.remove(&number);
+                let job_core = Arc::clone(&core);
+                let agent = Arc::clone(&slot.agent);
+                let job = core.clock.spawn(Box::pin(async move {
+                    work::run(&job_core, &agent, *record).await;
+                    drop(guard);
+                }));
+                jobs.push(async move { (number, job.await) });
+            }
+        }
+        if core.is_draining() && jobs.is_empty() {
+            core.lanes.forget(&window.known);
+            return;
+        }
+        if window.ready.is_empty() && window.overflowed {
+            slot.mailbox.nudge();
+        }
+        tokio::select! {
+            biased;
+            Some((number, ended)) = jobs.next(), if !jobs.is_empty() => {
+                window.known.remove(&number);
+                if let Err(panic) = ended {
+                    core.give_up(format!("the runtime itself panicked while agent {name} worked: {panic}"));
+                    return;
+                }
+            }
+            () = slot.mailbox.letters().woken() => {}
+        }
+    }
+}
+
+impl Window {
+    fn open(&mut self, letter: Letter) {
+        match letter {
+            Letter::Task(record, place) => {
+                self.places.insert(record.number, place);
+                // Behind tasks that are only in the journal it has to wait for its turn there.
+                if !self.overflowed && self.known.insert(record.number) {
+                    self.ready.insert(record.number, (record, None));
+                }
+            }
+            Letter::Granted(record, guard) => {
+                self.known.insert(record.number);
+                self.ready.insert(record.number, (record, Some(guard)));
+            }
+        }
+    }
+
+    fn refill(&mut self, records: Vec<TaskRecord>) {
+        self.overflowed = records.len() >= self.known.len() + REFILL;
+        for record in records {
+            if self.known.insert(record.number) {
+                self.ready.insert(record.number, (Box::new(record), None));
+            }
+        }
+        if !self.overflowed {
+            // Everything that is queued is known now: other places belong to tasks that were cancelled or expired.
+            self.places.retain(|number, _| self.known.contains(number));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The customer a task asks for: found, or a question back, or a failure with suggestions; never a guess (S0-19).
+
+use jiff::Timestamp;
+use kunder_agent_core::agent::{GatherError, Work};
+use kunder_agent_core::outcome::{Question, QuestionOption, Report, Status};
+use kunder_agent_core::task::{Locale, Task};
+use kunder_domain::customer::Customer;
+use kunder_domain::fact::CustomerId;
+use kunder_domain::names::Lookup;
+use kunder_domain::portfolio::{PortfolioError, View};
+
+use crate::Reader;
+
+/// What asking for a customer came to.
+pub enum Asked {
+    Customer(Box<Customer>),
+    /// Not one customer: this is the answer.
+    Answer(Box<Report>),
+}
+
+/// The moment a task looks at: the end of its day in `zone` where it names one, else its now.
+#[must_use]
+pub fn moment(work: &Work, zone: &jiff::tz::TimeZone) -> Timestamp {
+    let Some(day) = work.task.as_of else {
+        return work.now;
+    };
+    let end = day
+        .tomorrow()
+        .ok()
+        .and_then(|next| next.to_zoned(zone.clone()).ok());
+    let end = end.map_or(work.now, |end| {
+        end.timestamp() - jiff::SignedDuration::from_nanos(1)
+    });
+    end.min(work.now)
+}
+
+/// The id of the customer that a task names, if there is exactly one.
+pub async fn lane(task: &Task, reader: &Reader) -> Option<String> {
+    match reader.names().await.ok()?.find(task.customer()?) {
+        Lookup::Found(id) => Some(id.0),
+        Lookup::Ambiguous(_) | Lookup::Unknown(_) => None,
+    }
+}
+
+/// Reads the customer that a task names.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn asked(work: &Work, view: View, reader: &Reader) -> Result<Asked, GatherError> {
+    let locale = work.task.locale();
+    let Some(text) = work.task.customer().filter(|text| !text.trim().is_empty()) else {
+        let summary = locale.pick("Ingen kund angiven.", "No customer given.");
+        let blocker = locale.pick(
+            "Ange kunden: i `context.customer` eller efter kommandot.",
+            "Name the customer: in `context.customer` or after the command.",
+        );
+        return Ok(Asked::Answer(Box::new(Report::failed(summary, blocker))));
+    };
+    let names = reader.names().await.map_err(unavailable)?;
+    let lookup = names.find(text);
+    if let Lookup::Found(id) = &lookup {
+        if let Some(customer) = reader.customer(view, id).await.map_err(unavailable)? {
+            return Ok(Asked::Customer(Box::new(customer)));
+        }
+        let summary = match locale {
+            Locale::Sv => format!("Inget var känt om {text} den dagen."),
+            Locale::En => format!("Nothing was known of {text} on that day."),
+        };
+        let report = Report::failed(summary.clone(), summary);
+        return Ok(Asked::Answer(Box::new(report)));
+    }
+    Ok(Asked::Answer(Box::new(unresolved(locale, text, &lookup))))
+}
+
+/// The store cannot be read.
+#[must_use]
+pub fn unavailable(error: PortfolioError) -> GatherError {
+    GatherError::Unavailable(error.0)
+}
+
+fn unresolved(locale: Locale, text: &str, lookup: &Lookup) -> Report {
+    match lookup {
+        Lookup::Found(CustomerId(id)) => Report::failed(id.clone(), id.clone()),
+        Lookup::Ambiguous(candidates) => {
+            let names: Vec<&str> = candidates.iter().map(|(_, name)| name.as_str()).collect();
+            let question = match locale {
+                Locale::Sv => format!("Vilken kund menas med ”{text}”: {}?", names.join(", ")),
+                Locale::En => format!("Which customer is meant by “{text}”: {}?", names.join(", ")),
+            };
+            let mut report = Report::new(Status::Partial, question.clone());
+            report.blockers.push(question.clone());
+            report.text = Some(question.clone());
+            let options = candidates
+                .iter()
+                .map(|(id, name)| QuestionOption {
+                    id: id.0.clone(),
+                    label: name.clone(),
+                })
+                .collect();
+            report.question = Some(Question {
+                text: question,
+                options,
+            });
+            report
+        }
+        Lookup::Unknown(suggestions) => {
+            let summary = match locale {
+                Locale::Sv => format!("Ingen kund heter ”{text}”."),
+                Locale::En => format!("No customer is called “{text}”."),
+            };
+            let mut report = Report::failed(summary.clone(), summary);
+            if !suggestions.is_empty() {
+                report.recommendations.push(match locale {
+                    Locale::Sv => format!("Menades någon av dessa? {}", suggestions.join(", ")),
+                    Locale::En => format!("Did you mean one of these? {}", suggestions.join(", ")),
+                });
+            }
+            report
+        }
+    }
+}

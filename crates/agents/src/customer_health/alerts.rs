@@ -1,0 +1,125 @@
+//! At-risk alerts (S0-31): opened once when a customer comes to be at risk, closed when it has recovered.
+
+use jiff::{SignedDuration, Timestamp};
+use kunder_agent_core::agent::Work;
+use kunder_agent_core::decision::{Decision, Expect, FollowUp, RequestDraft};
+use kunder_agent_core::event::EventDraft;
+use kunder_agent_core::id::Address;
+use kunder_agent_core::task::Instruction;
+use kunder_domain::customer::Customer;
+use kunder_domain::fact::{Fact, FactBody};
+use serde_json::json;
+
+use super::rows::{AT_RISK, HealthRow};
+use super::{CustomerHealth, NAME, words};
+
+/// The reason of an at-risk alert among a customer's alerts, and the kind of its event.
+pub const AT_RISK_ALERT: &str = "at-risk";
+
+/// What has to become of a customer's alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crossing {
+    Opened,
+    Recovered,
+}
+
+impl Crossing {
+    /// By the customer's own alert facts: an open alert is never opened again until the customer has recovered.
+    pub(super) fn of(customer: &Customer, severity: u8) -> Option<Self> {
+        match (severity >= AT_RISK, customer.alert_open(AT_RISK_ALERT)) {
+            (true, false) => Some(Self::Opened),
+            (false, true) => Some(Self::Recovered),
+            (true, true) | (false, false) => None,
+        }
+    }
+}
+
+impl CustomerHealth {
+    /// Opens or closes the alert of a customer, and tells whoever is concerned.
+    /// `row` says how the customer is, `now` is the moment it is so.
+    pub(super) fn change_alert(
+        &self,
+        decision: &mut Decision<Fact>,
+        work: &Work,
+        crossing: Crossing,
+        customer: &Customer,
+        row: &HealthRow,
+        now: Timestamp,
+    ) {
+        let id = customer.id.as_str();
+        let is_open = crossing == Crossing::Opened;
+        decision.expects.push(Expect {
+            entity: id.to_owned(),
+            version: customer.version,
+        });
+        decision.changes.push(Fact {
+            id: format!("{}/alert/{id}", work.task.task_id),
+            customer: customer.id.clone(),
+            observed: now,
+            source: NAME.to_owned(),
+            actor: format!("kunder/{NAME}"),
+            body: FactBody::Alert {
+                reason: AT_RISK_ALERT.to_owned(),
+                open: is_open,
+                severity: row.severity,
+            },
+        });
+        let data = json!({
+            "customerId": row.customer_id,
+            "customer": row.customer,
+            "severity": row.severity,
+            "band": row.band,
+            "reasons": row.reasons,
+            "valueAtRisk": row.value_at_risk,
+        });
+        match crossing {
+            Crossing::Recovered => decision.events.push(EventDraft::about("recovered", id, data)),
+            Crossing::Opened => {
+                decision
+                    .events
+                    .push(EventDraft::about(AT_RISK_ALERT, id, data.clone()));
+                decision.follow_ups.push(self.own_alert(row));
+                decision.requests.push(self.sales_alert(work, row, data, now));
+            }
+        }
+    }
+
+    /// The alert to our own Pipeline agent.
+    fn own_alert(&self, row: &HealthRow) -> FollowUp {
+        FollowUp::new(
+            format!("{AT_RISK_ALERT}/{}", row.customer_id),
+            "pipeline",
+            "at-risk-alert",
+        )
+        .param("customerId", row.customer_id.as_str())
+        .param("name", row.customer.as_str())
+        .param("severity", row.severity)
+        .param("reasons", row.reasons.clone())
+        .param("valueAtRisk", json!(row.value_at_risk))
+        .about(row.customer_id.as_str())
+    }
+
+    /// The alert to Sälj's Pipeline agent, which is another one than ours (S0-35).
+    fn sales_alert(
+        &self,
+        work: &Work,
+        row: &HealthRow,
+        data: serde_json::Value,
+        now: Timestamp,
+    ) -> RequestDraft {
+        let instruction = Instruction {
+            command: Some("at-risk-alert".to_owned()),
+            text: Some(words::alert(row, work.task.locale())),
+            params: data.as_object().cloned().unwrap_or_default(),
+        };
+        let patience = SignedDuration::from_secs(self.definitions.process.body.coordination_timeout_s);
+        RequestDraft {
+            to: Address::parse("salj/pipeline-agent", "kunder"),
+            key: format!("{AT_RISK_ALERT}/{}", row.customer_id),
+            instruction,
+            customer: Some(row.customer_id.as_str().to_owned()),
+            context: json!({ "health": data }),
+            deadline: now.checked_add(patience).ok(),
+        }
+    }
+}

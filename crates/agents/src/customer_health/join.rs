@@ -1,0 +1,94 @@
+//! The whole health check, joined from its pages: rows in order of urgency, counts, suggested contacts, and a summary.
+
+use jiff::Timestamp;
+use kunder_agent_core::agent::Work;
+use kunder_agent_core::decision::Decision;
+use kunder_agent_core::event::EventDraft;
+use kunder_agent_core::outcome::{Action, Nps, Report, Status};
+use kunder_domain::fact::Fact;
+use kunder_domain::metrics::day;
+use kunder_domain::portfolio::Undelivered;
+use serde_json::json;
+
+use super::rows::{self, AT_RISK, HealthPage, HealthRow};
+use super::strategy::{Expansion, Movement, Retention};
+use super::{CustomerHealth, words};
+use crate::evidence::decided;
+use crate::paging::Pages;
+use crate::rehearsal::is_rehearsal;
+use crate::undelivered;
+
+impl CustomerHealth {
+    pub(super) fn join_health(
+        &self,
+        work: &Work,
+        as_of: Timestamp,
+        missed: &[Undelivered],
+    ) -> Decision<Fact> {
+        let locale = work.task.locale();
+        let pages: Pages<HealthPage> = Pages::read(work, "healthPage");
+        let mut rows: Vec<HealthRow> = pages
+            .found
+            .iter()
+            .flat_map(|page| page.rows.iter().cloned())
+            .collect();
+        rows::order(&mut rows);
+        let today = day(as_of, &self.zone);
+        let counts = rows::counts(&rows);
+        let bands = self.rules.bands();
+        let mut report = Report::new(Status::Complete, words::summary(&rows, bands, today, locale));
+        report.text = Some(words::report(&rows, bands, &report.summary, locale));
+        report.customers = counts;
+        report.actions = rows
+            .iter()
+            .filter(|row| row.severity >= AT_RISK)
+            .map(action)
+            .collect();
+        report.recommendations = words::recommendations(&rows, today, locale);
+        report.nps = Nps::of(pages.found.iter().flat_map(|page| page.answers.iter().copied()));
+        report.definitions = vec![
+            decided(&self.definitions.health),
+            decided(&self.definitions.process),
+        ];
+        pages.account(&mut report);
+        if let Some(blocker) = undelivered::blocker(missed, "salj", "pipeline-agent", locale) {
+            report.block(blocker);
+        }
+        let nps = report.nps;
+        report.set("health", &rows);
+        let mut decision = Decision::done(report);
+        if !is_rehearsal(work, &self.zone) && !pages.found.is_empty() {
+            let mut movement = Movement::default();
+            pages.found.iter().for_each(|page| movement.add(&page.movement));
+            let alerted: Vec<_> = pages.found.iter().flat_map(|page| &page.alerted).collect();
+            let recovered: Vec<_> = pages.found.iter().flat_map(|page| &page.recovered).collect();
+            // To Huvudstrategi (S0-28).
+            decision.events.push(EventDraft::general(
+                "health-summary",
+                json!({
+                    "asOf": today,
+                    "customers": counts,
+                    "alerted": alerted,
+                    "recovered": recovered,
+                    "retention": Retention::of(&movement),
+                    "expansion": Expansion::of(&movement),
+                    "nps": nps,
+                }),
+            ));
+        }
+        decision
+    }
+}
+
+fn action(row: &HealthRow) -> Action {
+    let action = match &row.contact {
+        Some(contact) => format!("{} ({})", row.suggestion, contact.name),
+        None => row.suggestion.clone(),
+    };
+    Action {
+        customer: row.customer.clone(),
+        action,
+        outcome: "pending".to_owned(),
+        reason: Some(row.reasons.join("; ")),
+    }
+}

@@ -1,0 +1,136 @@
+//! One page of a health check: every active customer of a span judged, alerts opened and closed; and the log book's decisions.
+
+use std::collections::BTreeMap;
+
+use kunder_agent_core::agent::Work;
+use kunder_agent_core::decision::{Decision, Expect, Resolution};
+use kunder_agent_core::outcome::{Report, Status};
+use kunder_domain::customer::Customer;
+use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::metrics::day;
+
+use super::alerts::Crossing;
+use super::logbook::{self, Entry};
+use super::rows::HealthPage;
+use super::todos::{self, Finish};
+use super::{ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, strategy};
+use crate::asked::moment;
+use crate::evidence::sources;
+use crate::paging::Page;
+use crate::params::Bad;
+use crate::rehearsal::is_rehearsal;
+
+impl CustomerHealth {
+    pub(super) fn health_page(
+        &self,
+        work: &Work,
+        page: &Page,
+        customers: &[Customer],
+        current: &BTreeMap<CustomerId, Customer>,
+    ) -> Decision<Fact> {
+        let (as_of, locale) = (page.view.as_of, work.task.locale());
+        let mut decision = Decision::done(Report::new(Status::Complete, ""));
+        let mut found = HealthPage {
+            movement: self.movement(customers, as_of),
+            ..HealthPage::default()
+        };
+        for customer in customers.iter().filter(|customer| customer.is_active()) {
+            let mut row = self.judge(customer, as_of, locale);
+            if let Some(now) = current.get(&customer.id) {
+                let row_now = self.judge(now, as_of, locale);
+                let crossing = Crossing::of(now, row_now.severity).filter(|_| now.is_active());
+                if let Some(crossing) = crossing {
+                    self.change_alert(&mut decision, work, crossing, now, &row_now, page.now);
+                    let told = match crossing {
+                        Crossing::Opened => &mut found.alerted,
+                        Crossing::Recovered => &mut found.recovered,
+                    };
+                    told.push(row.customer_id.clone());
+                }
+                row.open_alert = crossing.map_or(row_now.open_alert, |crossing| crossing == Crossing::Opened);
+            }
+            found.answers.extend(strategy::answers(customer, as_of));
+            found.rows.push(row);
+        }
+        let mut report = Report::new(Status::Complete, format!("{} customers", found.rows.len()));
+        report.sources = sources(customers);
+        report.set("healthPage", &found);
+        decision.verdict = Resolution::Done(Box::new(report));
+        decision
+    }
+
+    /// The commands of the log book.
+    pub(super) fn log(&self, work: &Work, customers: &[Customer]) -> Decision<Fact> {
+        let today = day(moment(work, &self.zone), &self.zone);
+        let command = work.task.command().unwrap_or_default();
+        if command == LIST_TODOS {
+            return Decision::done(todos::list(work.task.locale(), customers, today));
+        }
+        if command == FINISH_TODO {
+            return match todos::finish(work, customers, today) {
+                Ok(Finish::Done(place, entry)) => self.enter(work, &customers[place], entry),
+                Ok(Finish::Answer(report)) | Err(report) => Decision::done(*report),
+            };
+        }
+        let Some(customer) = customers.first() else {
+            return Decision::done(Report::failed("no customer", "no customer was read"));
+        };
+        match self.entry(work, command, customer) {
+            Ok(entry) => self.enter(work, customer, entry),
+            Err(report) => Decision::done(*report),
+        }
+    }
+
+    fn entry(&self, work: &Work, command: &str, customer: &Customer) -> Result<Entry, Bad> {
+        match command {
+            LOG_TOUCHPOINT => logbook::touchpoint(work, customer, &self.zone),
+            MEETING_PROTOCOL => logbook::protocol(work, customer, &self.zone),
+            ADD_TODO => todos::add(work, customer),
+            other => Err(Box::new(Report::failed(
+                other,
+                format!("`instruction.command` is unknown: {other}"),
+            ))),
+        }
+    }
+
+    /// Stores what was told, and closes the customer's alert where it has recovered by it.
+    fn enter(&self, work: &Work, customer: &Customer, entry: Entry) -> Decision<Fact> {
+        let locale = work.task.locale();
+        let mut report = Report::new(Status::Complete, entry.summary);
+        report.sources = sources([customer]);
+        if is_rehearsal(work, &self.zone) {
+            report.recommendations.push(
+                locale
+                    .pick(
+                        "Inget sparades: det var ett prov.",
+                        "Nothing was stored: it was a rehearsal.",
+                    )
+                    .to_owned(),
+            );
+            return Decision::done(report);
+        }
+        let mut after = customer.clone();
+        for fact in &entry.facts {
+            after.learn(fact.clone());
+        }
+        let row = self.judge(&after, work.now, locale);
+        let mut decision = Decision::done(Report::new(Status::Complete, ""));
+        decision.changes = entry.facts;
+        if Crossing::of(&after, row.severity) == Some(Crossing::Recovered) {
+            self.change_alert(&mut decision, work, Crossing::Recovered, &after, &row, work.now);
+            let recovered = locale.pick("är inte längre i riskzonen", "is no longer at risk");
+            report.summary = format!("{} {} {recovered}.", report.summary, after.name());
+        } else {
+            decision.expects.push(Expect {
+                entity: customer.id.as_str().to_owned(),
+                version: customer.version,
+            });
+        }
+        report.text = Some(report.summary.clone());
+        report
+            .definitions
+            .push(crate::evidence::decided(&self.definitions.health));
+        decision.verdict = Resolution::Done(Box::new(report));
+        decision
+    }
+}

@@ -1,0 +1,130 @@
+//! What a health check says of one customer, and the order in which customers need us.
+
+use std::cmp::Reverse;
+
+use jiff::civil::Date;
+use kunder_agent_core::outcome::CustomerCounts;
+use kunder_domain::fact::{ContactRole, CustomerId, Stage, TouchpointChannel};
+use kunder_domain::money::Money;
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::strategy::Movement;
+
+/// From this severity on a customer is at risk: an alert is opened, a contact is suggested (S0-31, D-26).
+pub const AT_RISK: u8 = 2;
+
+/// One customer in the block `health`, which is a list of these, most urgent first (S0-11).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthRow {
+    /// The name.
+    pub customer: String,
+    pub customer_id: CustomerId,
+    /// The band's key in the health model, such as `akut`.
+    pub band: String,
+    /// 0 healthy, 1 neutral, 2 at risk, 3 critical.
+    pub severity: u8,
+    /// The band in words.
+    pub label: String,
+    /// Whole days since the last contact; since the customer was added where `lastContact` is null.
+    pub days_since_contact: Option<i64>,
+    /// Null where nobody has ever been in touch.
+    pub last_contact: Option<LastContact>,
+    pub open_todos: u64,
+    pub overdue_todos: u64,
+    /// Every rule that holds, in words, the deciding one first.
+    pub reasons: Vec<String>,
+    /// What to do.
+    pub suggestion: String,
+    /// Whom to contact, where a contact is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<SuggestedContact>,
+    /// The money of the coming twelve months that would be lost, one amount per currency.
+    pub value_at_risk: Vec<Money>,
+    /// The day by which the customer is to hear from us (S0-01).
+    pub next_touch: Date,
+    /// The step of the core process.
+    pub stage: Option<Stage>,
+    /// Whether an at-risk alert is open, this check's included.
+    pub open_alert: bool,
+}
+
+/// When, how and where from we know of the last contact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastContact {
+    pub date: Date,
+    pub channel: TouchpointChannel,
+    pub source: String,
+}
+
+/// Whom to contact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SuggestedContact {
+    pub name: String,
+    pub role: ContactRole,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+}
+
+/// What one page of a health check hands to the whole: the block `healthPage`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthPage {
+    pub rows: Vec<HealthRow>,
+    /// The answers of the last 365 days to the question whether they would recommend us.
+    pub answers: Vec<u8>,
+    pub movement: Movement,
+    /// Alerts that this page opened.
+    pub alerted: Vec<CustomerId>,
+    /// Alerts that this page closed.
+    pub recovered: Vec<CustomerId>,
+}
+
+/// Most urgent first: severity, then value at risk, then days since contact, then name.
+pub fn order(rows: &mut [HealthRow]) {
+    rows.sort_by(|a, b| {
+        urgency(a)
+            .cmp(&urgency(b))
+            .then_with(|| a.customer_id.cmp(&b.customer_id))
+    });
+}
+
+fn urgency(row: &HealthRow) -> (Reverse<u8>, Reverse<Decimal>, Reverse<i64>, String) {
+    let value = row
+        .value_at_risk
+        .iter()
+        .map(|money| money.amount)
+        .max()
+        .unwrap_or_default();
+    (
+        Reverse(row.severity),
+        Reverse(value),
+        Reverse(row.days_since_contact.unwrap_or(i64::MAX)),
+        row.customer.to_lowercase(),
+    )
+}
+
+/// The counts of the protocol; their sum is `total_managed` (D-03).
+#[must_use]
+pub fn counts(rows: &[HealthRow]) -> CustomerCounts {
+    let mut counts = CustomerCounts {
+        total_managed: rows.len() as u64,
+        ..CustomerCounts::default()
+    };
+    for row in rows {
+        let counter = match row.severity {
+            0 => &mut counts.healthy,
+            1 => &mut counts.neutral,
+            2 => &mut counts.at_risk,
+            _ => &mut counts.critical,
+        };
+        *counter += 1;
+    }
+    counts
+}

@@ -1,0 +1,141 @@
+//! Alerts: raised once, closed when recovered, never by a rehearsal (S0-31).
+
+use super::*;
+
+/// S0-31.
+#[test]
+fn an_alert_is_raised_to_both_pipeline_agents() {
+    let portfolio = MemoryPortfolio::new(
+        portfolio()
+            .facts()
+            .into_iter()
+            .filter(|fact| fact.customer.as_str() == "c91"),
+    );
+    check(
+        &task("t1", HEALTH_CHECK),
+        &portfolio,
+        expect![[r#"
+        complete: Kundhälsokoll 2025-09-01: 1 aktiv kund. Akut: 1, Uppmärksamhet: 0, Frisk: 0.
+        expects c91 at 6
+        stores k-3f3ef2647f1a59bad492e2e597c7a6fd/alert/c91 of c91 at 2025-09-01T10:00:00Z from customer-health: {"kind":"alert","reason":"at-risk","open":true,"severity":3}
+        tells at-risk of customer/c91: {"band":"akut","customer":"Nittioett NK","customerId":"c91","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
+        gives pipeline at-risk-alert (at-risk/c91): {"customerId":"c91","name":"Nittioett NK","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
+        asks salj/pipeline-agent at-risk-alert (at-risk/c91) until 2025-09-04T10:00:00Z: Nittioett NK är i riskzonen (Akut): 91 dagar sedan senaste kontakt (gräns 90). Värde i riskzonen: 750 EUR.
+        tells health-summary of all: {"alerted":["c91"],"asOf":"2025-09-01","customers":{"at_risk":0,"critical":1,"healthy":0,"neutral":0,"not_scored":0,"total_managed":1},"expansion":{"customers":0,"recurringMonthly":[],"recurringMonthlyBefore":[],"won":[]},"nps":{"detractors":0,"passives":0,"promoters":0,"score":null},"recovered":[],"retention":{"base":1,"kept":1,"lost":0,"new":0,"percent":"100.00"}}"#]],
+    );
+}
+
+/// The alerts that a check raises or closes.
+pub(super) fn alerts_of(portfolio: &Arc<MemoryPortfolio>, id: &str) -> Vec<String> {
+    let finished = run(&agent(), &task(id, HEALTH_CHECK), now(), portfolio);
+    let events = finished.pages.iter().flat_map(|page| &page.events);
+    events
+        .map(|event| format!("{} {}", event.kind, event.key))
+        .collect()
+}
+
+fn met_today(id: &str, number: usize) -> Fact {
+    let mut fact = customer(id, "").meeting(0).facts().pop().unwrap();
+    fact.id = format!("{id}/again/{number}");
+    fact
+}
+
+/// S0-31: once, until recovered.
+#[test]
+fn an_alert_is_not_repeated_until_the_customer_has_recovered() {
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(91)]));
+    assert_eq!(alerts_of(&portfolio, "t1"), ["at-risk a"]);
+    assert_eq!(alerts_of(&portfolio, "t2"), [""; 0]);
+    assert_eq!(alerts_of(&portfolio, "t3"), [""; 0]);
+    portfolio.store([met_today("a", 1)]);
+    assert_eq!(alerts_of(&portfolio, "t4"), ["recovered a"]);
+    assert_eq!(alerts_of(&portfolio, "t5"), [""; 0]);
+    let later = now() + jiff::SignedDuration::from_hours(24 * 60);
+    let finished = run(&agent(), &task("t6", HEALTH_CHECK), later, &portfolio);
+    assert_eq!(finished.pages[0].events[0].kind, "at-risk");
+    assert!(rows(&finished)[0].open_alert);
+}
+
+#[test]
+fn a_page_decides_alike_however_often_it_is_delivered() {
+    let portfolio = portfolio();
+    let work = Work {
+        task: task("t1", HEALTH_CHECK),
+        now: now(),
+        attempt: 1,
+        joined: None,
+    };
+    let first = decide(&agent(), &work, &portfolio);
+    let kunder_agent_core::decision::Resolution::Wait(pages) = &first.verdict else {
+        panic!("it waits for pages")
+    };
+    let page = Work {
+        task: pages[0].task(&work.task),
+        now: now(),
+        attempt: 1,
+        joined: None,
+    };
+    let again = Work {
+        attempt: 2,
+        ..page.clone()
+    };
+    let (one, other) = (
+        decide(&agent(), &page, &portfolio),
+        decide(&agent(), &again, &portfolio),
+    );
+    assert_eq!(effects(&one), effects(&other));
+    assert!(!effects(&one).is_empty());
+    portfolio.store(one.changes.clone());
+    let before = portfolio.facts().len();
+    portfolio.store(other.changes);
+    assert_eq!(
+        portfolio.facts().len(),
+        before,
+        "the same facts have the same ids"
+    );
+}
+
+/// Two checks that were frozen at the same moment raise an alert once: the second one's page reads the alert's state anew.
+#[test]
+fn checks_side_by_side_raise_an_alert_once() {
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(91)]));
+    let page = |id: &str| {
+        let work = Work {
+            task: task(id, HEALTH_CHECK),
+            now: now(),
+            attempt: 1,
+            joined: None,
+        };
+        let first = decide(&agent(), &work, &portfolio);
+        let kunder_agent_core::decision::Resolution::Wait(pages) = first.verdict else {
+            panic!("it waits for pages")
+        };
+        Work {
+            task: pages[0].task(&work.task),
+            now: now(),
+            attempt: 1,
+            joined: None,
+        }
+    };
+    let (one, other) = (page("t1"), page("t2"));
+    let decision = decide(&agent(), &one, &portfolio);
+    assert_eq!(decision.events.len(), 1);
+    portfolio.store(decision.changes);
+    let decision = decide(&agent(), &other, &portfolio);
+    assert_eq!(effects(&decision), [""; 0]);
+}
+
+#[test]
+fn a_past_day_and_a_dry_run_raise_nothing() {
+    for rehearsal in ["asOf", "dryRun"] {
+        let mut task = task("t1", HEALTH_CHECK);
+        match rehearsal {
+            "asOf" => task.as_of = Some("2025-08-30".parse().unwrap()),
+            _ => task.dry_run = true,
+        }
+        let finished = run(&agent(), &task, now(), &portfolio());
+        let effects: Vec<String> = finished.decisions().flat_map(effects).collect();
+        assert_eq!(effects, [""; 0], "{rehearsal}");
+        assert_eq!(finished.report().customers.total_managed, 7);
+    }
+}

@@ -1,0 +1,252 @@
+//! A health check in words: three groups, most urgent first, each customer on a line (S0-15).
+
+use jiff::civil::Date;
+use kunder_agent_core::task::Locale;
+use kunder_domain::definitions::{Band, Label};
+
+use super::rows::{AT_RISK, HealthRow};
+use super::strategy::StrategyMetrics;
+use crate::wording::{amounts, count, shortened};
+
+/// Customers named in each group at most.
+const SHOWN: usize = 10;
+
+pub(super) fn of(label: &Label, locale: Locale) -> &str {
+    locale.pick(&label.sv, &label.en)
+}
+
+/// `Kundhälsokoll 2025-09-01: 15 aktiva kunder. Akut: 3, Uppmärksamhet: 4, Frisk: 8.`
+pub(super) fn summary(rows: &[HealthRow], bands: &[Band], today: Date, locale: Locale) -> String {
+    let check = locale.pick("Kundhälsokoll", "Health check");
+    if rows.is_empty() {
+        let none = locale.pick(
+            "det finns inga aktiva kunder än. Läs in kunder med `kunder import`, eller börja med en onboarding.",
+            "there are no active customers yet. Import them with `kunder import`, or begin with an onboarding.",
+        );
+        return format!("{check} {today}: {none}");
+    }
+    let customers = match locale {
+        Locale::Sv => count(rows.len(), "aktiv kund", "aktiva kunder"),
+        Locale::En => count(rows.len(), "active customer", "active customers"),
+    };
+    let groups: Vec<String> = worst_first(bands)
+        .iter()
+        .map(|band| format!("{}: {}", of(&band.label, locale), in_band(rows, band).count()))
+        .collect();
+    format!("{check} {today}: {customers}. {}.", groups.join(", "))
+}
+
+/// The groups with their lines.
+pub(super) fn report(rows: &[HealthRow], bands: &[Band], summary: &str, locale: Locale) -> String {
+    let mut lines = vec![summary.to_owned()];
+    if rows.is_empty() {
+        return lines.concat();
+    }
+    for band in worst_first(bands) {
+        let group: Vec<&HealthRow> = in_band(rows, band).collect();
+        lines.push(String::new());
+        lines.push(format!(
+            "{} ({})",
+            of(&band.label, locale).to_uppercase(),
+            group.len()
+        ));
+        lines.extend(shortened(
+            group.into_iter().map(|row| line(row, locale)),
+            SHOWN,
+            locale,
+        ));
+    }
+    lines.join("\n")
+}
+
+fn worst_first(bands: &[Band]) -> Vec<&Band> {
+    let mut bands: Vec<&Band> = bands.iter().collect();
+    bands.sort_by_key(|band| std::cmp::Reverse(band.severity));
+    bands
+}
+
+fn in_band<'a>(rows: &'a [HealthRow], band: &Band) -> impl Iterator<Item = &'a HealthRow> {
+    rows.iter().filter(move |row| row.band == band.key)
+}
+
+fn line(row: &HealthRow, locale: Locale) -> String {
+    let days = usize::try_from(row.days_since_contact.unwrap_or_default()).unwrap_or_default();
+    let contact = match (&row.last_contact, locale) {
+        (Some(contact), Locale::Sv) => {
+            format!("kontakt {} ({} sedan)", contact.date, count(days, "dag", "dagar"))
+        }
+        (Some(contact), Locale::En) => {
+            format!("contact {} ({} ago)", contact.date, count(days, "day", "days"))
+        }
+        (None, Locale::Sv) => format!("ingen kontakt på {}", count(days, "dag", "dagar")),
+        (None, Locale::En) => format!("no contact in {}", count(days, "day", "days")),
+    };
+    let todos = match locale {
+        Locale::Sv => format!("todos: {} öppna, {} försenade", row.open_todos, row.overdue_todos),
+        Locale::En => format!("todos: {} open, {} overdue", row.open_todos, row.overdue_todos),
+    };
+    let head = format!("- {}: {contact}; {todos}", row.customer);
+    if row.severity < AT_RISK {
+        return format!(
+            "{head}; {} {}",
+            locale.pick("nästa kontakt senast", "next contact by"),
+            row.next_touch
+        );
+    }
+    let who = row
+        .contact
+        .as_ref()
+        .map_or(String::new(), |contact| format!(" – {}", contact.name));
+    let (why, what, value) = match locale {
+        Locale::Sv => ("Skäl", "Förslag", "Värde i riskzonen"),
+        Locale::En => ("Reason", "Suggestion", "Value at risk"),
+    };
+    format!(
+        "{head}\n  {why}: {}\n  {what}: {}{who}\n  {value}: {}",
+        row.reasons.join("; "),
+        row.suggestion,
+        value_at_risk(row, locale)
+    )
+}
+
+fn value_at_risk(row: &HealthRow, locale: Locale) -> String {
+    if row.value_at_risk.iter().all(|money| money.amount.is_zero()) {
+        return locale.pick("inget känt", "none known").to_owned();
+    }
+    amounts(&row.value_at_risk, locale)
+}
+
+/// What to do first.
+pub(super) fn recommendations(rows: &[HealthRow], today: Date, locale: Locale) -> Vec<String> {
+    let mut recommendations = Vec::new();
+    if rows.is_empty() {
+        recommendations.push(
+            locale
+                .pick(
+                    "Läs in kunder med `kunder import`.",
+                    "Import customers with `kunder import`.",
+                )
+                .to_owned(),
+        );
+        return recommendations;
+    }
+    if let Some(row) = rows.first().filter(|row| row.severity >= AT_RISK) {
+        let who = row
+            .contact
+            .as_ref()
+            .map_or(String::new(), |contact| format!(" ({})", contact.name));
+        recommendations.push(match locale {
+            Locale::Sv => format!("Börja med {}{who}: {}.", row.customer, row.suggestion),
+            Locale::En => format!("Begin with {}{who}: {}.", row.customer, row.suggestion),
+        });
+    }
+    let silent = rows.iter().filter(|row| row.last_contact.is_none()).count();
+    if silent > 0 {
+        recommendations.push(match locale {
+            Locale::Sv => format!(
+                "Boka ett första möte med {} som aldrig kontaktats.",
+                count(silent, "kund", "kunder")
+            ),
+            Locale::En => {
+                format!(
+                    "Book a first meeting with {} never contacted.",
+                    count(silent, "customer", "customers")
+                )
+            }
+        });
+    }
+    let healthy = rows.iter().filter(|row| row.severity < AT_RISK);
+    if let Some(next) = healthy
+        .filter(|row| row.next_touch >= today)
+        .min_by_key(|row| (row.next_touch, &row.customer))
+    {
+        recommendations.push(match locale {
+            Locale::Sv => format!(
+                "Nästa planerade kontakt: {} senast {}.",
+                next.customer, next.next_touch
+            ),
+            Locale::En => format!("Next planned contact: {} by {}.", next.customer, next.next_touch),
+        });
+    }
+    recommendations
+}
+
+/// An at-risk alert in one sentence.
+pub(super) fn alert(row: &HealthRow, locale: Locale) -> String {
+    let value = value_at_risk(row, locale);
+    match locale {
+        Locale::Sv => format!(
+            "{} är i riskzonen ({}): {}. Värde i riskzonen: {value}.",
+            row.customer,
+            row.label,
+            row.reasons.join("; ")
+        ),
+        Locale::En => {
+            format!(
+                "{} is at risk ({}): {}. Value at risk: {value}.",
+                row.customer,
+                row.label,
+                row.reasons.join("; ")
+            )
+        }
+    }
+}
+
+pub(super) fn strategy_summary(metrics: &StrategyMetrics, locale: Locale) -> String {
+    let kept = metrics
+        .retention
+        .percent
+        .map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"));
+    let (total, as_of, growth) = (metrics.customers.total_managed, metrics.as_of, &metrics.growth);
+    match locale {
+        Locale::Sv => {
+            let kept = kept.replace('.', ",");
+            let target = growth.target.to_string().replace('.', ",");
+            format!(
+                "{total} aktiva kunder {as_of}, tillväxt {} mot mål {target}, {kept} behållna på ett år.",
+                growth.gained
+            )
+        }
+        Locale::En => format!(
+            "{total} active customers {as_of}, growth {} against a target of {}, {kept} kept over a year.",
+            growth.gained, growth.target
+        ),
+    }
+}
+
+pub(super) fn strategy(metrics: &StrategyMetrics, locale: Locale) -> String {
+    let counts = metrics.customers;
+    let nps = metrics
+        .nps
+        .score
+        .map_or_else(|| "–".to_owned(), |score| score.to_string());
+    let expansion = &metrics.expansion;
+    let recurring = amounts(&expansion.recurring_monthly, locale);
+    let before = amounts(&expansion.recurring_monthly_before, locale);
+    let won = amounts(&expansion.won, locale);
+    let summary = strategy_summary(metrics, locale);
+    match locale {
+        Locale::Sv => format!(
+            "{summary}\nHälsa: {} friska, {} neutrala, {} i riskzonen, {} akuta; {} öppna larm\nNya på ett år: {}, tappade: {}\nNPS: {nps}\nÅterkommande per månad: {recurring} (för ett år sedan {before})\nVunnet på ett år: {won} hos {} kunder",
+            counts.healthy,
+            counts.neutral,
+            counts.at_risk,
+            counts.critical,
+            metrics.open_alerts,
+            metrics.retention.new,
+            metrics.retention.lost,
+            expansion.customers
+        ),
+        Locale::En => format!(
+            "{summary}\nHealth: {} healthy, {} neutral, {} at risk, {} critical; {} open alerts\nNew in a year: {}, lost: {}\nNPS: {nps}\nRecurring per month: {recurring} (a year ago {before})\nWon in a year: {won} from {} customers",
+            counts.healthy,
+            counts.neutral,
+            counts.at_risk,
+            counts.critical,
+            metrics.open_alerts,
+            metrics.retention.new,
+            metrics.retention.lost,
+            expansion.customers
+        ),
+    }
+}

@@ -1,0 +1,286 @@
+//! A portfolio in memory over a list of facts, and a driver that takes a task through gather, decide, pages and join: for tests.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kunder_agent_core::agent::{Agent, GatherError, Work};
+use kunder_agent_core::decision::{Decision, Resolution};
+use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
+use kunder_agent_core::task::Task;
+use kunder_domain::customer::Customer;
+use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
+use kunder_domain::names::NameIndex;
+use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
+
+use crate::Reader;
+
+/// Facts in the order they were stored; a fact's number is its place, from 1.
+#[derive(Default)]
+pub struct MemoryPortfolio {
+    facts: Mutex<Vec<Fact>>,
+    undelivered: Mutex<Vec<Undelivered>>,
+}
+
+impl MemoryPortfolio {
+    pub fn new(facts: impl IntoIterator<Item = Fact>) -> Arc<Self> {
+        let portfolio = Arc::new(Self::default());
+        portfolio.store(facts);
+        portfolio
+    }
+
+    /// Stores facts as the real store does: one whose id is known changes nothing.
+    pub fn store(&self, facts: impl IntoIterator<Item = Fact>) {
+        let mut stored = self.facts.lock().unwrap();
+        for fact in facts {
+            if stored.iter().all(|known| known.id != fact.id) {
+                stored.push(fact);
+            }
+        }
+    }
+
+    pub fn facts(&self) -> Vec<Fact> {
+        self.facts.lock().unwrap().clone()
+    }
+
+    /// Says that a request could not be delivered.
+    pub fn fail_delivery(&self, undelivered: Undelivered) {
+        self.undelivered.lock().unwrap().push(undelivered);
+    }
+
+    fn visible(&self, view: View) -> BTreeMap<CustomerId, Vec<Fact>> {
+        let mut visible: BTreeMap<CustomerId, Vec<Fact>> = BTreeMap::new();
+        let last = usize::try_from(view.last_fact).unwrap();
+        for fact in self
+            .facts()
+            .into_iter()
+            .take(last)
+            .filter(|fact| fact.observed <= view.as_of)
+        {
+            visible.entry(fact.customer.clone()).or_default().push(fact);
+        }
+        visible
+    }
+}
+
+fn fold(id: CustomerId, facts: Vec<Fact>) -> Customer {
+    let version = facts.len() as u64;
+    Customer::fold(id, version, facts)
+}
+
+#[async_trait]
+impl Portfolio for MemoryPortfolio {
+    async fn view(&self, as_of: Timestamp) -> Result<View, PortfolioError> {
+        Ok(View {
+            as_of,
+            last_fact: self.facts().len() as u64,
+        })
+    }
+
+    async fn spans(&self, view: View, size: usize) -> Result<Vec<Span>, PortfolioError> {
+        let ids: Vec<CustomerId> = self.visible(view).into_keys().collect();
+        let mut after = None;
+        let mut spans = Vec::new();
+        for chunk in ids.chunks(size) {
+            let upto = chunk.last().cloned();
+            spans.push(Span {
+                after,
+                upto: upto.clone(),
+            });
+            after = upto;
+        }
+        Ok(spans)
+    }
+
+    async fn read(&self, view: View, span: &Span) -> Result<Vec<Customer>, PortfolioError> {
+        let inside = |id: &CustomerId| {
+            span.after.as_ref().is_none_or(|after| id > after)
+                && span.upto.as_ref().is_none_or(|upto| id <= upto)
+        };
+        Ok(self
+            .visible(view)
+            .into_iter()
+            .filter(|(id, _)| inside(id))
+            .map(|(id, facts)| fold(id, facts))
+            .collect())
+    }
+
+    async fn customer(&self, view: View, id: &CustomerId) -> Result<Option<Customer>, PortfolioError> {
+        Ok(self.visible(view).remove(id).map(|facts| fold(id.clone(), facts)))
+    }
+
+    async fn names(&self) -> Result<Arc<NameIndex>, PortfolioError> {
+        let names = self.facts().into_iter().filter_map(|fact| match fact.body {
+            FactBody::Profile { field, value } if field == field::NAME => Some((fact.customer, value)),
+            _ => None,
+        });
+        Ok(Arc::new(NameIndex::new(names)))
+    }
+
+    async fn undelivered(&self) -> Result<Vec<Undelivered>, PortfolioError> {
+        Ok(self.undelivered.lock().unwrap().clone())
+    }
+}
+
+/// Runs a future that never waits.
+pub fn ready<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a portfolio in memory never waits"),
+    }
+}
+
+/// All that a task came to: its last decision, and those of its pages before it.
+pub struct Finished {
+    pub pages: Vec<Decision<Fact>>,
+    pub decision: Decision<Fact>,
+}
+
+impl Finished {
+    /// What the task was answered.
+    pub fn report(&self) -> &Report {
+        match &self.decision.verdict {
+            Resolution::Done(report) => report,
+            Resolution::Wait(_) => panic!("a finished task does not wait"),
+        }
+    }
+
+    /// The pages' decisions and the last one, in the order they were committed.
+    pub fn decisions(&self) -> impl Iterator<Item = &Decision<Fact>> {
+        self.pages.iter().chain(std::iter::once(&self.decision))
+    }
+}
+
+/// Decides once, without committing.
+pub fn decide<A: Agent<Reader, Fact>>(
+    agent: &A,
+    work: &Work,
+    portfolio: &Arc<MemoryPortfolio>,
+) -> Decision<Fact> {
+    let reader: Reader = Arc::clone(portfolio) as Reader;
+    match ready(agent.gather(work, &reader)) {
+        Ok(facts) => agent.decide(work, &facts),
+        Err(GatherError::Refused(reason) | GatherError::Unavailable(reason)) => {
+            Decision::done(Report::failed(reason.clone(), reason))
+        }
+    }
+}
+
+/// Takes a task to its outcome as the runtime does: pages are run and committed in order, then joined.
+pub fn run<A: Agent<Reader, Fact>>(
+    agent: &A,
+    task: &Task,
+    now: Timestamp,
+    portfolio: &Arc<MemoryPortfolio>,
+) -> Finished {
+    let mut work = Work {
+        task: task.clone(),
+        now,
+        attempt: 1,
+        joined: None,
+    };
+    let first = decide(agent, &work, portfolio);
+    portfolio.store(first.changes.clone());
+    let Resolution::Wait(children) = &first.verdict else {
+        return Finished {
+            pages: Vec::new(),
+            decision: first,
+        };
+    };
+    let mut pages = Vec::new();
+    let mut outcomes = Vec::new();
+    for child in children {
+        let child = Work {
+            task: child.task(task),
+            now,
+            attempt: 1,
+            joined: None,
+        };
+        let page = decide(agent, &child, portfolio);
+        portfolio.store(page.changes.clone());
+        let Resolution::Done(report) = &page.verdict else {
+            panic!("a page does not wait")
+        };
+        outcomes.push(outcome(&child, (**report).clone()));
+        pages.push(page);
+    }
+    work.joined = Some(outcomes);
+    let decision = decide(agent, &work, portfolio);
+    portfolio.store(decision.changes.clone());
+    Finished { pages, decision }
+}
+
+/// The outcome that the runtime makes of a report; it travels through JSON, as in the journal.
+pub fn outcome(work: &Work, report: Report) -> Outcome {
+    let outcome = Outcome {
+        protocol: OUTCOME_PROTOCOL.to_owned(),
+        task_id: work.task.task_id.clone(),
+        agent: work.task.agent.clone().unwrap_or_default(),
+        started_at: work.now,
+        finished_at: work.now,
+        report,
+        criteria: Vec::new(),
+        warnings: Vec::new(),
+        cut: Vec::new(),
+    };
+    let stored = serde_json::to_vec(&outcome).unwrap();
+    serde_json::from_slice(&stored).unwrap()
+}
+
+/// Everything but the outcome that a decision does, one line each.
+pub fn effects(decision: &Decision<Fact>) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.extend(
+        decision
+            .expects
+            .iter()
+            .map(|expect| format!("expects {} at {}", expect.entity, expect.version)),
+    );
+    for Fact {
+        id,
+        customer,
+        observed,
+        source,
+        body,
+        ..
+    } in &decision.changes
+    {
+        let body = serde_json::to_string(body).unwrap();
+        lines.push(format!(
+            "stores {id} of {customer} at {observed} from {source}: {body}"
+        ));
+    }
+    for event in &decision.events {
+        let about = event.subject.as_deref().unwrap_or("all");
+        lines.push(format!("tells {} of {about}: {}", event.kind, event.data));
+    }
+    for follow_up in &decision.follow_ups {
+        let params = serde_json::to_string(&follow_up.instruction.params).unwrap();
+        let command = follow_up.instruction.command.as_deref().unwrap_or_default();
+        lines.push(format!(
+            "gives {} {command} ({}): {params}",
+            follow_up.agent, follow_up.key
+        ));
+    }
+    for request in &decision.requests {
+        let command = request.instruction.command.as_deref().unwrap_or_default();
+        let text = request.instruction.text.as_deref().unwrap_or_default();
+        let deadline = request
+            .deadline
+            .map_or_else(|| "ever".to_owned(), |deadline| deadline.to_string());
+        lines.push(format!(
+            "asks {} {command} ({}) until {deadline}: {text}",
+            request.to, request.key
+        ));
+    }
+    lines.extend(
+        decision
+            .artifacts
+            .iter()
+            .map(|artifact| format!("writes {}", artifact.path)),
+    );
+    lines
+}

@@ -1,0 +1,105 @@
+//! Tasks over many customers: the list, the moment and the last fact are frozen, the work is cut into pages, the pages are joined.
+
+use jiff::Timestamp;
+use kunder_agent_core::agent::{GatherError, Work};
+use kunder_agent_core::decision::{Decision, FollowUp};
+use kunder_agent_core::outcome::{Outcome, Report, SourceUse};
+use kunder_agent_core::task::Task;
+use kunder_domain::portfolio::{Span, View};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::merged;
+
+/// Customers a page covers at most.
+pub const PAGE_CUSTOMERS: usize = 500;
+
+/// What a page is told: it reads as of these, whenever it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    pub view: View,
+    pub now: Timestamp,
+    pub span: Span,
+}
+
+impl Page {
+    /// Whether only the outcome is committed: a dry run, or an answer as of the past.
+    #[must_use]
+    pub fn is_rehearsal(&self, task: &Task) -> bool {
+        task.dry_run || self.view.as_of < self.now
+    }
+}
+
+/// The decision that waits for one page per span.
+#[must_use]
+pub fn split<C>(agent: &str, command: &str, now: Timestamp, view: View, spans: &[Span]) -> Decision<C> {
+    let pages = spans.iter().enumerate().map(|(number, span)| {
+        let page = Page {
+            view,
+            now,
+            span: span.clone(),
+        };
+        let value = serde_json::to_value(page).expect("a page is plain data and always serializes");
+        FollowUp::new(format!("page-{number}"), agent, command).param("page", value)
+    });
+    Decision::wait(pages.collect())
+}
+
+/// Reads the page that a task was told.
+///
+/// # Errors
+/// When it is missing, malformed, or of a moment that has not come.
+pub fn page(work: &Work) -> Result<Page, GatherError> {
+    let page = work.task.instruction.params.get("page").cloned();
+    let page: Option<Page> = page.and_then(|page| serde_json::from_value(page).ok());
+    page.filter(|page| page.now <= work.now && page.view.as_of <= page.now)
+        .ok_or_else(|| GatherError::Refused("`params.page` is missing or malformed".to_owned()))
+}
+
+/// What the pages of a task came to.
+pub struct Pages<P> {
+    pub found: Vec<P>,
+    sources: Vec<SourceUse>,
+    /// What the pages that failed say.
+    blockers: Vec<String>,
+}
+
+impl<P: DeserializeOwned> Pages<P> {
+    /// Reads the block `name` of every page.
+    #[must_use]
+    pub fn read(work: &Work, name: &str) -> Self {
+        let outcomes = work.joined.as_deref().unwrap_or_default();
+        let mut pages = Self {
+            found: Vec::new(),
+            sources: Vec::new(),
+            blockers: Vec::new(),
+        };
+        for (number, outcome) in outcomes.iter().enumerate() {
+            let block = outcome.report.blocks.get(name).cloned();
+            match block.and_then(|block| serde_json::from_value(block).ok()) {
+                Some(page) => pages.found.push(page),
+                None => pages.blockers.push(failed(work, number + 1, outcome)),
+            }
+            pages.sources.extend(outcome.report.sources.iter().cloned());
+        }
+        pages
+    }
+
+    /// Puts sources and what is missing into the report.
+    pub fn account(&self, report: &mut Report) {
+        report.sources = merged(self.sources.iter().cloned());
+        for blocker in &self.blockers {
+            report.block(blocker.clone());
+        }
+    }
+}
+
+fn failed(work: &Work, number: usize, outcome: &Outcome) -> String {
+    let why = outcome.report.blockers.first().unwrap_or(&outcome.report.summary);
+    let missing = work.task.locale().pick(
+        "Kunderna på en sida saknas",
+        "The customers of a page are missing",
+    );
+    format!("{missing} ({number}): {why}")
+}

@@ -1,0 +1,84 @@
+//! The bus over NATS: one connection, five streams, the services of the agents.
+
+use std::sync::{Arc, Mutex};
+
+use async_nats::Client;
+use async_nats::jetstream::Context;
+use kunder_agent_core::clock::Clock;
+use kunder_agent_core::subject::Subjects;
+
+mod announce;
+pub(crate) mod client;
+pub(crate) mod config;
+mod connection;
+mod consume;
+pub(crate) mod error;
+mod handle;
+mod headers;
+pub(crate) mod inspect;
+mod letter;
+mod quarantine;
+mod reply;
+pub(crate) mod serve;
+mod services;
+mod streams;
+mod tail;
+
+use config::NatsConfig;
+use error::BusError;
+use streams::Streams;
+use tail::Tail;
+
+/// The bus over NATS. Cheap to clone; all clones share one connection.
+#[derive(Clone)]
+pub struct NatsBus {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) client: Client,
+    pub(crate) jetstream: Context,
+    pub(crate) config: NatsConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) subjects: Subjects,
+    pub(crate) streams: Streams,
+    /// The JetStream API level the server reported when we connected.
+    pub(crate) api_level: usize,
+    /// The end of the event stream as our own publishing left it; `None` when it must be read again.
+    pub(crate) tail: Mutex<Option<Tail>>,
+}
+
+impl NatsBus {
+    /// Connects, looks at what the server can do, and creates or updates the streams.
+    /// The work queue is set up by [`NatsBus::serve`], which knows the agents.
+    ///
+    /// # Errors
+    /// A wrong setting, no connection, a server that lacks what is needed, or a stream that cannot be as we need it.
+    pub async fn connect(config: NatsConfig, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
+        config.check()?;
+        let client = connection::open(&config, &format!("{} runner", config.process)).await?;
+        let jetstream = connection::jetstream(&client, &config);
+        let api_level = connection::api_level(&client, &jetstream, &config).await?;
+        let streams = Streams::new(&config);
+        let shared = Shared {
+            subjects: Subjects::new(&config.process),
+            client,
+            jetstream,
+            config,
+            clock,
+            streams,
+            api_level,
+            tail: Mutex::new(None),
+        };
+        for stream in shared.streams.without_tasks() {
+            shared.streams.ensure(&shared, stream).await?;
+        }
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The largest message the server takes, in bytes, headers included.
+    #[must_use]
+    pub fn max_payload(&self) -> usize {
+        self.shared.client.max_payload()
+    }
+}

@@ -1,0 +1,107 @@
+//! What the broker is and keeps, and what would be lost if what died: for `kunder doctor`.
+
+use serde::Serialize;
+
+use super::NatsBus;
+use super::connection::with_causes;
+use async_nats::jetstream::stream::StorageType;
+
+/// The broker as we use it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BusReport {
+    pub url: String,
+    pub server_version: String,
+    /// JetStream API level.
+    pub api_level: usize,
+    pub max_payload_bytes: usize,
+    /// Those that exist.
+    pub streams: Vec<StreamReport>,
+    /// What could be lost, and what is missing.
+    pub warnings: Vec<String>,
+}
+
+/// A stream and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamReport {
+    pub name: String,
+    pub messages: u64,
+    pub bytes: u64,
+    pub replicas: usize,
+    /// `file` or `memory`.
+    pub storage: &'static str,
+}
+
+impl NatsBus {
+    /// Asks the broker about itself and the streams.
+    pub async fn inspect(&self) -> BusReport {
+        let shared = &self.shared;
+        let mut report = BusReport {
+            url: shared.config.shown_url(),
+            server_version: shared.client.server_info().version,
+            api_level: shared.api_level,
+            max_payload_bytes: self.max_payload(),
+            streams: Vec::new(),
+            warnings: Vec::new(),
+        };
+        for name in shared.streams.names() {
+            match shared.jetstream.get_stream(name).await {
+                Ok(stream) => {
+                    let info = stream.cached_info();
+                    report.streams.push(StreamReport {
+                        name: name.to_owned(),
+                        messages: info.state.messages,
+                        bytes: info.state.bytes,
+                        replicas: info.config.num_replicas,
+                        storage: match info.config.storage {
+                            StorageType::File => "file",
+                            StorageType::Memory => "memory",
+                        },
+                    });
+                }
+                Err(error) => report.warnings.push(format!("stream {name}: {}", with_causes(&error))),
+            }
+        }
+        report.warnings.extend(what_could_be_lost(&report.streams));
+        report
+    }
+}
+
+fn what_could_be_lost(streams: &[StreamReport]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let names = |wanted: &dyn Fn(&StreamReport) -> bool| {
+        let names: Vec<&str> = streams.iter().filter(|stream| wanted(stream)).map(|stream| stream.name.as_str()).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    if let Some(names) = names(&|stream| stream.storage == "memory") {
+        warnings.push(format!("storage memory: a restart of the broker loses {names}"));
+    }
+    if let Some(names) = names(&|stream| stream.replicas == 1) {
+        warnings.push(format!("replicas 1: a crash of the broker's disk loses {names}"));
+        warnings.push(
+            "sync_interval: unless the broker runs with `sync_interval: always`, a power failure may lose the last \
+             2 minutes of what it acknowledged (the setting cannot be read from here)"
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(name: &str, replicas: usize, storage: &'static str) -> StreamReport {
+        StreamReport { name: name.to_owned(), messages: 0, bytes: 0, replicas, storage }
+    }
+
+    #[test]
+    fn it_says_what_a_crash_would_lose() {
+        let warnings = what_could_be_lost(&[stream("A", 1, "file"), stream("B", 3, "memory"), stream("C", 1, "file")]);
+        assert_eq!(warnings[0], "storage memory: a restart of the broker loses B");
+        assert_eq!(warnings[1], "replicas 1: a crash of the broker's disk loses A, C");
+        assert!(warnings[2].starts_with("sync_interval"));
+        assert!(what_could_be_lost(&[stream("A", 3, "file")]).is_empty());
+    }
+}

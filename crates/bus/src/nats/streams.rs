@@ -1,0 +1,200 @@
+//! The five streams: what each keeps and for how long, and that the broker keeps it as asked.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use serde_json::Value;
+
+use super::Shared;
+use super::config::NatsConfig;
+use super::connection::with_causes;
+use super::error::BusError;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Names and settings of the streams of one process.
+pub(crate) struct Streams {
+    process: String,
+    pub(crate) tasks: String,
+    pub(crate) results: String,
+    pub(crate) events: String,
+    pub(crate) inbox: String,
+    pub(crate) letters: String,
+    replicas: usize,
+    keep: Duration,
+    duplicate_window: Duration,
+    tasks_max: i64,
+}
+
+impl Streams {
+    pub(crate) fn new(config: &NatsConfig) -> Self {
+        let name = |what: &str| format!("{}_{what}", config.process.to_ascii_uppercase());
+        Self {
+            process: config.process.clone(),
+            tasks: name("TASKS"),
+            results: name("RESULTS"),
+            events: name("EVENTS"),
+            inbox: name("IN"),
+            letters: name("DLQ"),
+            replicas: config.replicas,
+            keep: DAY * u32::try_from(config.keep_days).unwrap_or(u32::MAX / 86_400),
+            duplicate_window: Duration::from_millis(config.duplicate_window_ms),
+            tasks_max: config.tasks_max,
+        }
+    }
+
+    pub(crate) fn names(&self) -> [&str; 5] {
+        [&self.tasks, &self.results, &self.events, &self.inbox, &self.letters]
+    }
+
+    pub(crate) fn without_tasks(&self) -> [Config; 4] {
+        [self.results_config(), self.events_config(), self.inbox_config(), self.letters_config()]
+    }
+
+    /// The subjects are those of the agents that exist: a task for another one has no stream and is refused by the broker.
+    pub(crate) fn tasks_config(&self, agents: &[String]) -> Config {
+        Config {
+            retention: RetentionPolicy::WorkQueue,
+            subjects: agents.iter().map(|agent| self.tasks_of(agent)).collect(),
+            discard: DiscardPolicy::New,
+            max_messages: self.tasks_max,
+            max_age: Duration::ZERO,
+            ..self.keeping(&self.tasks, "tasks that wait to be accepted")
+        }
+    }
+
+    pub(crate) fn inbox_config(&self) -> Config {
+        let subjects = vec![self.inbox_subjects()];
+        Config { subjects, ..self.keeping(&self.inbox, "what other processes tell us") }
+    }
+
+    pub(crate) fn tasks_of(&self, agent: &str) -> String {
+        format!("{}.task.{agent}.*", self.process)
+    }
+
+    pub(crate) fn event_subjects(&self) -> String {
+        format!("{}.event.>", self.process)
+    }
+
+    pub(crate) fn inbox_subjects(&self) -> String {
+        format!("{}.in.>", self.process)
+    }
+
+    fn results_config(&self) -> Config {
+        let subjects = vec![format!("{}.result.>", self.process)];
+        Config { subjects, ..self.keeping(&self.results, "outcomes of tasks") }
+    }
+
+    fn events_config(&self) -> Config {
+        let subjects = vec![self.event_subjects()];
+        Config { subjects, ..self.keeping(&self.events, "what happened, as CloudEvents") }
+    }
+
+    fn letters_config(&self) -> Config {
+        let subjects = vec![format!("{}.dlq.>", self.process)];
+        Config { subjects, ..self.keeping(&self.letters, "what could not be accepted, and why") }
+    }
+
+    /// A stream that keeps everything for its time. Every limit is written out as the server writes it back.
+    fn keeping(&self, name: &str, description: &str) -> Config {
+        Config {
+            name: name.to_owned(),
+            description: Some(description.to_owned()),
+            storage: StorageType::File,
+            retention: RetentionPolicy::Limits,
+            discard: DiscardPolicy::Old,
+            max_age: self.keep,
+            max_bytes: -1,
+            max_messages: -1,
+            max_messages_per_subject: -1,
+            max_consumers: -1,
+            num_replicas: self.replicas,
+            duplicate_window: self.window(),
+            allow_direct: true,
+            metadata: HashMap::from([("owner".to_owned(), self.process.clone())]),
+            ..Config::default()
+        }
+    }
+
+    /// A stream cannot know ids longer than it keeps messages.
+    fn window(&self) -> Duration {
+        if self.keep.is_zero() { self.duplicate_window } else { self.duplicate_window.min(self.keep) }
+    }
+
+    /// Creates or updates a stream, and compares what the server made of it with what was asked.
+    pub(crate) async fn ensure(&self, shared: &Shared, asked: Config) -> Result<(), BusError> {
+        let name = asked.name.clone();
+        let info = shared.jetstream.create_or_update_stream(asked.clone()).await.map_err(|error| {
+            BusError::setup(
+                format!("stream {name}"),
+                with_causes(&error),
+                "another stream may cover its subjects, or it exists with settings that cannot be changed: move or delete that one",
+            )
+        })?;
+        let differences = differences(&asked, &info.config);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(BusError::Unfit {
+            url: shared.config.shown_url(),
+            reason: format!(
+                "nats-server {} did not take the settings of stream {name}: {}",
+                shared.client.server_info().version,
+                differences.join("; ")
+            ),
+            hint: "run nats-server 2.15".to_owned(),
+        })
+    }
+}
+
+/// What was asked and is not so. Settings that the server adds do not count, nor its own notes in the metadata.
+pub(crate) fn differences(asked: &Config, echoed: &Config) -> Vec<String> {
+    let (Ok(Value::Object(asked)), Ok(Value::Object(echoed))) =
+        (serde_json::to_value(asked), serde_json::to_value(echoed))
+    else {
+        return vec!["its settings cannot be compared".to_owned()];
+    };
+    let mut differences = Vec::new();
+    for (key, wanted) in asked.iter().filter(|(_, wanted)| !wanted.is_null()) {
+        let found = echoed.get(key).unwrap_or(&Value::Null);
+        let same = match (wanted, found) {
+            (Value::Object(wanted), Value::Object(found)) => wanted.iter().all(|(key, value)| found.get(key) == Some(value)),
+            (wanted, found) => wanted == found,
+        };
+        if !same {
+            differences.push(format!("`{key}` is {found}, asked was {wanted}"));
+        }
+    }
+    differences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_own_notes_are_no_difference_but_a_dropped_setting_is() {
+        let streams = Streams::new(&NatsConfig::default());
+        let asked = streams.results_config();
+        let mut echoed = asked.clone();
+        echoed.metadata.insert("_nats.ver".to_owned(), "2.15.1".to_owned());
+        assert_eq!(differences(&asked, &echoed), Vec::<String>::new());
+        echoed.metadata.remove("owner");
+        echoed.max_age = Duration::from_secs(1);
+        let found = differences(&asked, &echoed);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().any(|line| line.starts_with("`max_age` is 1000000000, asked was 7776000000000000")));
+        let mut without = asked.clone();
+        without.allow_direct = false;
+        assert_eq!(differences(&asked, &without), ["`allow_direct` is null, asked was true"]);
+    }
+
+    #[test]
+    fn the_work_queue_lists_the_agents_that_exist() {
+        let streams = Streams::new(&NatsConfig::default());
+        let config = streams.tasks_config(&["pipeline".to_owned(), "onboarding".to_owned()]);
+        assert_eq!(config.name, "KUNDER_TASKS");
+        assert_eq!(config.subjects, ["kunder.task.pipeline.*", "kunder.task.onboarding.*"]);
+    }
+}

@@ -1,0 +1,233 @@
+//! Reading JSON and JSON Lines: objects become rows whose columns are named by their path, `customer.id`, `lines.0.amount`.
+//! Numbers are kept as they are written; no float is made of them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::error::{FieldError, ImportError, RowError};
+use super::lines::{Lines, line_at};
+use super::row::{Columns, Row};
+
+/// Largest JSON file, in bytes: it is read as a whole. JSON Lines have no limit.
+pub(crate) const JSON_BYTES_MAX: u64 = 512 << 20;
+/// How deep objects and arrays of one row may be nested.
+const DEPTH_MAX: usize = 16;
+
+/// A JSON document with an array of objects.
+pub(crate) struct JsonArray {
+    file: String,
+    text: String,
+    /// Where the elements stand, and on which line, last one first.
+    elements: Vec<(Range<usize>, u64)>,
+    /// How far in the text, and how many bytes the file has, which may be another number in its encoding.
+    read: usize,
+    file_bytes: u64,
+}
+
+impl JsonArray {
+    /// Finds the array that the names lead to.
+    pub(crate) fn open(
+        file: &str,
+        text: String,
+        file_bytes: u64,
+        path: &[String],
+    ) -> Result<Self, ImportError> {
+        let hint = "`path` in the mapping names the way to the array, `data.customers`";
+        let mut raw: &RawValue = serde_json::from_str(&text).map_err(|error| {
+            let line = Some(error.line() as u64).filter(|line| *line > 0);
+            let whole = "a JSON file is read as a whole; JSON Lines (`format: jsonl`) lose one line at most";
+            ImportError::new(
+                file,
+                line,
+                format!("is not JSON: {}", json_message(&error)),
+                whole,
+            )
+        })?;
+        for name in path {
+            let object: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(raw.get()).ok();
+            let Some(object) = object else {
+                return Err(ImportError::new(
+                    file,
+                    None,
+                    format!("has no object around `{name}`"),
+                    hint,
+                ));
+            };
+            let Some(inner) = object.get(name) else {
+                let known: Vec<&str> = object.keys().take(20).map(String::as_str).collect();
+                let message = format!("has no `{name}`; there are: {}", known.join(", "));
+                return Err(ImportError::new(file, None, message, hint));
+            };
+            raw = inner;
+        }
+        let Ok(array) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) else {
+            let place = if path.is_empty() {
+                "the document".to_owned()
+            } else {
+                format!("`{}`", path.join("."))
+            };
+            return Err(ImportError::new(
+                file,
+                None,
+                format!("{place} is not an array"),
+                hint,
+            ));
+        };
+        let elements = places(&text, &array);
+        Ok(Self {
+            file: file.to_owned(),
+            text,
+            elements,
+            read: 0,
+            file_bytes,
+        })
+    }
+
+    pub(crate) fn bytes_read(&self) -> u64 {
+        let share = u128::from(self.file_bytes) * self.read as u128 / (self.text.len() as u128).max(1);
+        u64::try_from(share).unwrap_or(self.file_bytes)
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Result<Row, RowError>> {
+        let Some((range, line)) = self.elements.pop() else {
+            self.read = self.text.len();
+            return None;
+        };
+        self.read = range.end;
+        Some(row(line, &self.text[range]).map_err(|error| error.at(&self.file, line)))
+    }
+}
+
+/// Where the elements stand in the text they were read from, last one first.
+fn places(text: &str, array: &[&RawValue]) -> Vec<(Range<usize>, u64)> {
+    let start = text.as_ptr().addr();
+    let mut line = 1;
+    let mut seen = 0;
+    let mut places = Vec::with_capacity(array.len());
+    for raw in array {
+        let from = raw.get().as_ptr().addr() - start;
+        line += line_at(&text.as_bytes()[seen..from], from - seen) - 1;
+        seen = from;
+        places.push((from..from + raw.get().len(), line));
+    }
+    places.reverse();
+    places
+}
+
+/// One JSON object per line.
+pub(crate) struct JsonLines {
+    file: String,
+    lines: Lines,
+    broken: bool,
+}
+
+impl JsonLines {
+    pub(crate) fn new(file: &str, lines: Lines) -> Self {
+        Self {
+            file: file.to_owned(),
+            lines,
+            broken: false,
+        }
+    }
+
+    pub(crate) fn bytes_read(&self) -> u64 {
+        self.lines.bytes_read()
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Result<Row, RowError>> {
+        while !self.broken {
+            let line = match self.lines.next() {
+                Ok(Some(line)) => line,
+                Ok(None) => return None,
+                Err(error) => {
+                    self.broken = true;
+                    let message = format!("the file cannot be read on: {error}");
+                    return Some(Err(
+                        FieldError::new(None, message).at(&self.file, self.lines.number() + 1)
+                    ));
+                }
+            };
+            let read = match line.problem {
+                Some(problem) => Err(FieldError::new(None, problem)),
+                None if line.text.trim().is_empty() => continue,
+                None => row(line.number, &line.text),
+            };
+            return Some(read.map_err(|error| error.at(&self.file, line.number)));
+        }
+        None
+    }
+}
+
+/// The row that an object is.
+fn row(line: u64, text: &str) -> Result<Row, FieldError> {
+    let raw: &RawValue = serde_json::from_str(text.trim())
+        .map_err(|error| FieldError::new(None, format!("is not JSON: {}", json_message(&error))))?;
+    if !raw.get().starts_with('{') {
+        return Err(FieldError::new(None, "is not a JSON object"));
+    }
+    let mut values = BTreeMap::new();
+    flatten("", raw, 0, &mut values)?;
+    let (names, values) = values.into_iter().unzip();
+    let columns = Columns::new(names).map_err(|name| FieldError::new(Some(&name), "is there twice"))?;
+    Ok(Row::new(line, Arc::new(columns), values))
+}
+
+fn flatten(
+    name: &str,
+    raw: &RawValue,
+    depth: usize,
+    values: &mut BTreeMap<String, String>,
+) -> Result<(), FieldError> {
+    if depth > DEPTH_MAX {
+        return Err(FieldError::new(
+            Some(name),
+            format!("is nested deeper than {DEPTH_MAX} levels"),
+        ));
+    }
+    let bad = |error: serde_json::Error| {
+        FieldError::new(Some(name), format!("is not JSON: {}", json_message(&error)))
+    };
+    let inner = |key: &str| {
+        if name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{name}.{key}")
+        }
+    };
+    let text = match raw.get().as_bytes().first() {
+        Some(b'{') => {
+            let object: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(bad)?;
+            return object
+                .iter()
+                .try_for_each(|(key, raw)| flatten(&inner(key), raw, depth + 1, values));
+        }
+        Some(b'[') => {
+            let array: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(bad)?;
+            let mut places = array.iter().enumerate();
+            return places
+                .try_for_each(|(place, raw)| flatten(&inner(&place.to_string()), raw, depth + 1, values));
+        }
+        Some(b'"') => serde_json::from_str(raw.get()).map_err(bad)?,
+        Some(b'n') => String::new(),
+        _ => raw.get().to_owned(),
+    };
+    if text.contains('\0') {
+        return Err(FieldError::new(Some(name), "contains a NUL character"));
+    }
+    if values.insert(name.to_owned(), text).is_some() {
+        return Err(FieldError::new(Some(name), "is there twice"));
+    }
+    Ok(())
+}
+
+/// The message with the column only: the line is that of the row.
+fn json_message(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    match message.rsplit_once(" at line ") {
+        Some((what, _)) => format!("{what} at column {}", error.column()),
+        None => message,
+    }
+}

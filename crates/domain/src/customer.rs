@@ -1,0 +1,296 @@
+//! A customer as facts make it: the fold over them, whatever the order they arrived in.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::fact::{
+    Contact, Coordination, CustomerId, Fact, FactBody, Invoice, Opportunity, Service, Stage, Subscription,
+    Todo, Touchpoint, field,
+};
+
+/// A value with where it comes from and when it was observed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sourced<T> {
+    pub value: T,
+    pub source: String,
+    pub actor: String,
+    pub observed: Timestamp,
+}
+
+/// Everything known of one customer at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Customer {
+    pub id: CustomerId,
+    /// The version the store checks at commit.
+    pub version: u64,
+    /// When the first fact was observed: the customer's start.
+    pub first_observed: Option<Timestamp>,
+    pub profile: BTreeMap<String, Sourced<String>>,
+    pub contacts: BTreeMap<String, Sourced<Contact>>,
+    /// Oldest first.
+    pub touchpoints: Vec<Sourced<Touchpoint>>,
+    pub todos: BTreeMap<String, TodoState>,
+    /// Oldest first.
+    pub invoices: Vec<Sourced<Invoice>>,
+    /// Every change of every subscription, oldest first: the recurring money of any day can be told.
+    pub subscriptions: BTreeMap<String, Vec<Sourced<Subscription>>>,
+    /// Every state of every opportunity, oldest first; never empty.
+    pub opportunities: BTreeMap<String, Vec<Sourced<Opportunity>>>,
+    pub services: BTreeMap<String, Vec<Sourced<Service>>>,
+    /// Service, text, and what the customer said.
+    pub feedback: Vec<Sourced<(String, String, Option<String>)>>,
+    pub surveys: Vec<Sourced<u8>>,
+    /// Every step entered, oldest first, with its cause.
+    pub stages: Vec<Sourced<(Stage, String)>>,
+    /// Every onboarding started, with its deal, oldest first.
+    pub onboardings: Vec<Sourced<Option<String>>>,
+    /// When the onboarding was completed last.
+    pub onboarded: Option<Sourced<()>>,
+    /// By the key of the request.
+    pub coordinations: BTreeMap<String, Vec<Sourced<Coordination>>>,
+    /// By reason: whether it is open, and its severity.
+    pub alerts: BTreeMap<String, Sourced<(bool, u8)>>,
+    /// By what was told: the hash of the state that other processes know.
+    pub told: BTreeMap<String, Sourced<String>>,
+    /// Facts read, and the newest observation, by source.
+    pub sources: BTreeMap<String, (u64, Timestamp)>,
+}
+
+/// A todo, and when it was done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TodoState {
+    pub todo: Sourced<Todo>,
+    pub done: Option<Timestamp>,
+}
+
+impl Customer {
+    #[must_use]
+    pub fn new(id: CustomerId, version: u64) -> Self {
+        Self {
+            id,
+            version,
+            first_observed: None,
+            profile: BTreeMap::new(),
+            contacts: BTreeMap::new(),
+            touchpoints: Vec::new(),
+            todos: BTreeMap::new(),
+            invoices: Vec::new(),
+            subscriptions: BTreeMap::new(),
+            opportunities: BTreeMap::new(),
+            services: BTreeMap::new(),
+            feedback: Vec::new(),
+            surveys: Vec::new(),
+            stages: Vec::new(),
+            onboardings: Vec::new(),
+            onboarded: None,
+            coordinations: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            told: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// Folds the facts of one customer. They may come in any order; they are taken in the order they were observed.
+    #[must_use]
+    pub fn fold(id: CustomerId, version: u64, mut facts: Vec<Fact>) -> Self {
+        facts.sort_by(|a, b| a.observed.cmp(&b.observed).then_with(|| a.id.cmp(&b.id)));
+        let mut customer = Self::new(id, version);
+        let mut done: BTreeMap<String, Timestamp> = BTreeMap::new();
+        for fact in facts {
+            customer.take(fact, &mut done);
+        }
+        for (key, at) in done {
+            if let Some(state) = customer.todos.get_mut(&key) {
+                state.done = Some(at);
+            }
+        }
+        customer
+    }
+
+    fn take(&mut self, fact: Fact, done: &mut BTreeMap<String, Timestamp>) {
+        let Fact {
+            observed,
+            source,
+            actor,
+            body,
+            ..
+        } = fact;
+        self.first_observed = Some(self.first_observed.map_or(observed, |first| first.min(observed)));
+        let seen = self.sources.entry(source.clone()).or_insert((0, observed));
+        *seen = (seen.0 + 1, seen.1.max(observed));
+        macro_rules! sourced {
+            ($value:expr) => {
+                Sourced {
+                    value: $value,
+                    source,
+                    actor,
+                    observed,
+                }
+            };
+        }
+        match body {
+            FactBody::Profile { field, value } => newest(&mut self.profile, field, sourced!(value)),
+            FactBody::Contact(contact) => newest(&mut self.contacts, contact.key.clone(), sourced!(contact)),
+            FactBody::Touchpoint(touchpoint) => placed(&mut self.touchpoints, sourced!(touchpoint)),
+            FactBody::Todo(todo) => {
+                let key = todo.key.clone();
+                let todo = sourced!(todo);
+                let state = self.todos.entry(key).or_insert_with(|| TodoState {
+                    todo: todo.clone(),
+                    done: None,
+                });
+                if todo.observed >= state.todo.observed {
+                    state.todo = todo;
+                }
+            }
+            FactBody::TodoDone { key } => {
+                let first = done.entry(key).or_insert(observed);
+                *first = observed.min(*first);
+            }
+            FactBody::Invoice(invoice) => placed(&mut self.invoices, sourced!(invoice)),
+            FactBody::Subscription(subscription) => {
+                placed(
+                    self.subscriptions.entry(subscription.key.clone()).or_default(),
+                    sourced!(subscription),
+                );
+            }
+            FactBody::Opportunity(opportunity) => {
+                placed(
+                    self.opportunities.entry(opportunity.key.clone()).or_default(),
+                    sourced!(opportunity),
+                );
+            }
+            FactBody::Service(service) => placed(
+                self.services.entry(service.key.clone()).or_default(),
+                sourced!(service),
+            ),
+            FactBody::Feedback { service, text, quote } => {
+                placed(&mut self.feedback, sourced!((service, text, quote)))
+            }
+            FactBody::Survey { score, .. } => placed(&mut self.surveys, sourced!(score)),
+            FactBody::Stage { stage, cause } => placed(&mut self.stages, sourced!((stage, cause))),
+            FactBody::Onboarding { deal } => placed(&mut self.onboardings, sourced!(deal)),
+            FactBody::OnboardingDone => {
+                if self
+                    .onboarded
+                    .as_ref()
+                    .is_none_or(|known| known.observed <= observed)
+                {
+                    self.onboarded = Some(sourced!(()));
+                }
+            }
+            FactBody::Coordination(coordination) => {
+                placed(
+                    self.coordinations.entry(coordination.key.clone()).or_default(),
+                    sourced!(coordination),
+                );
+            }
+            FactBody::Alert {
+                reason,
+                open,
+                severity,
+            } => newest(&mut self.alerts, reason, sourced!((open, severity))),
+            FactBody::Told { what, hash } => newest(&mut self.told, what, sourced!(hash)),
+        }
+    }
+
+    /// Takes one more fact, whatever its place in time: the customer as it will be once a decision is committed.
+    /// `version` stays that of the store. Of two states observed at the same moment the one learned last counts.
+    pub fn learn(&mut self, fact: Fact) {
+        let mut done = BTreeMap::new();
+        self.take(fact, &mut done);
+        for (key, at) in done {
+            if let Some(state) = self.todos.get_mut(&key) {
+                state.done = Some(state.done.map_or(at, |known| known.min(at)));
+            }
+        }
+    }
+
+    /// The name, or the id where no name is known.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.profile
+            .get(field::NAME)
+            .map_or(self.id.as_str(), |name| name.value.as_str())
+    }
+
+    #[must_use]
+    pub fn field(&self, field: &str) -> Option<&str> {
+        self.profile.get(field).map(|value| value.value.as_str())
+    }
+
+    /// A customer is active until its status says `churned`, `inactive` or `prospect`.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        !matches!(
+            self.field(field::STATUS),
+            Some("churned" | "inactive" | "prospect")
+        )
+    }
+
+    /// The step of the core process, if it was ever entered.
+    #[must_use]
+    pub fn stage(&self) -> Option<Stage> {
+        self.stages.last().map(|stage| stage.value.0)
+    }
+
+    /// The current state of each opportunity.
+    pub fn current_opportunities(&self) -> impl Iterator<Item = &Sourced<Opportunity>> {
+        self.opportunities.values().filter_map(|states| states.last())
+    }
+
+    /// Whether an alert with this reason is open.
+    #[must_use]
+    pub fn alert_open(&self, reason: &str) -> bool {
+        self.alerts.get(reason).is_some_and(|alert| alert.value.0)
+    }
+}
+
+/// Keeps the value observed last.
+fn newest<T>(known: &mut BTreeMap<String, Sourced<T>>, key: String, new: Sourced<T>) {
+    if known.get(&key).is_none_or(|old| old.observed <= new.observed) {
+        known.insert(key, new);
+    }
+}
+
+/// Puts a value where its time is.
+fn placed<T>(known: &mut Vec<Sourced<T>>, new: Sourced<T>) {
+    let place = known.partition_point(|old| old.observed <= new.observed);
+    known.insert(place, new);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo;
+
+    /// What a decision sees before it is committed is what everybody reads afterwards, whatever the order of the facts.
+    #[test]
+    fn learning_facts_one_by_one_folds_them() {
+        let facts = demo::generate(jiff::civil::date(2025, 9, 1), 7, &jiff::tz::TimeZone::UTC);
+        let id = facts[0].customer.clone();
+        let facts: Vec<Fact> = facts.into_iter().filter(|fact| fact.customer == id).collect();
+        let folded = Customer::fold(id.clone(), 0, facts.clone());
+        for step in [1, 3, 7] {
+            let (early, late) = facts.split_at(facts.len() / step);
+            let mut learned = Customer::fold(id.clone(), 0, early.to_vec());
+            late.iter().for_each(|fact| learned.learn(fact.clone()));
+            assert_eq!(learned, folded);
+            let mut learned = Customer::fold(id.clone(), 0, late.to_vec());
+            let todos = |fact: &&Fact| matches!(fact.body, FactBody::Todo(_));
+            early
+                .iter()
+                .filter(todos)
+                .chain(early.iter().filter(|fact| !todos(fact)))
+                .for_each(|fact| learned.learn(fact.clone()));
+            assert_eq!(learned.profile, folded.profile);
+            assert_eq!(learned.touchpoints.len(), folded.touchpoints.len());
+            assert!(
+                learned
+                    .touchpoints
+                    .is_sorted_by_key(|touchpoint| touchpoint.observed)
+            );
+        }
+    }
+}

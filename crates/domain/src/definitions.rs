@@ -1,0 +1,205 @@
+//! The definitions of one organisation: files of rules, checked when loaded.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+mod check;
+mod error;
+mod file;
+mod load;
+mod shipped;
+#[cfg(test)]
+mod tests;
+
+pub use error::{DefinitionError, DefinitionErrors};
+pub use shipped::SHIPPED;
+
+/// Text in the languages a person may read.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    pub sv: String,
+    pub en: String,
+}
+
+/// What every definition file begins with (S0-36).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Header {
+    pub id: String,
+    pub version: u32,
+    /// The day this version was written.
+    pub updated: Date,
+    /// The requirement rows it comes from.
+    pub source: String,
+}
+
+/// A loaded file with its hash.
+#[derive(Clone, Debug)]
+pub struct Definition<T> {
+    pub header: Header,
+    /// The first 16 hex digits of the BLAKE3 of the file.
+    pub hash: String,
+    pub body: T,
+}
+
+/// Everything an organisation defines.
+#[derive(Clone, Debug)]
+pub struct Definitions {
+    pub organisation: Definition<Organisation>,
+    pub health: Definition<HealthModel>,
+    pub onboarding: Definition<Onboarding>,
+    pub process: Definition<Process>,
+    pub pipeline: Definition<PipelineRules>,
+    pub icp: Definition<Icp>,
+    pub kpis: Definition<Kpis>,
+}
+
+/// The organisation itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    pub name: String,
+    /// IANA name, `Europe/Stockholm`.
+    pub time_zone: String,
+    pub currency: String,
+}
+
+/// A rule model of customer health (S0-11, requirements A9, D-05): rules in worst-first order, the first that holds decides.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthModel {
+    pub params: BTreeMap<String, i64>,
+    pub rules: Vec<HealthRule>,
+    /// The band of a customer for whom no rule holds.
+    #[serde(rename = "else")]
+    pub otherwise: String,
+    pub bands: Vec<Band>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthRule {
+    pub id: String,
+    pub band: String,
+    /// A CEL condition over params and metrics; true decides.
+    pub when: String,
+    /// Why, in words; `{metric}` stands for the metric's value.
+    pub because: Label,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    pub key: String,
+    /// 0 healthy, 1 neutral, 2 at risk, 3 critical (D-26).
+    pub severity: u8,
+    pub label: Label,
+    /// What to do about customers in it.
+    pub suggestion: Label,
+}
+
+/// The onboarding checklist (S0-12, requirements A9).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Onboarding {
+    pub groups: Vec<ChecklistGroup>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChecklistGroup {
+    pub id: String,
+    pub label: Label,
+    pub items: Vec<ChecklistItem>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChecklistItem {
+    pub id: String,
+    pub label: Label,
+    #[serde(default = "required")]
+    pub required: bool,
+    /// What makes it done.
+    pub done_when: Evidence,
+    /// Who can supply it: `Sälj`, `Kunden`, `Ekonomi` …
+    pub supplier: String,
+}
+
+fn required() -> bool {
+    true
+}
+
+/// What makes a checklist item done.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Evidence {
+    /// The profile has this field.
+    Field(String),
+    /// At least so many active contacts.
+    Contacts(usize),
+    /// An active contact with this role.
+    Role(crate::fact::ContactRole),
+    /// A contact with a verified address or number.
+    VerifiedContact(bool),
+    /// At least so many services agreed.
+    Services(usize),
+    /// At least so many open opportunities.
+    Opportunities(usize),
+}
+
+/// The four steps and their clocks (S0-06 to S0-10, S0-32, D-38).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// Length of LEVERANS in days: 56; overdue from the day after.
+    pub delivery_days: i64,
+    /// Longest time between contacts in PARTNERSKAP, in days.
+    pub contact_days: i64,
+    /// The first quarterly review is due so many months after the onboarding began.
+    pub first_review_months: i64,
+    /// How long an agent of another process may take to answer, in seconds.
+    pub coordination_timeout_s: i64,
+}
+
+/// Thresholds of the pipeline (requirements A9).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineRules {
+    /// An open opportunity without activity for more than so many days is stale.
+    pub stale_days: i64,
+    /// An open opportunity above this probability, in percent, is hot.
+    pub hot_percent: u8,
+    /// Recurring money is falling when it is lower than so many days ago.
+    pub recurring_window_days: i64,
+    /// The statuses an open opportunity may have must lie between these probabilities.
+    pub probability_percent_min: u8,
+    pub probability_percent_max: u8,
+}
+
+/// Who fits us (S0-02, S0-03).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Icp {
+    /// Both bounds are inside.
+    pub employees_min: u32,
+    pub employees_max: u32,
+    pub sectors: Vec<Sector>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sector {
+    pub code: String,
+    pub label: Label,
+}
+
+/// Goals (S0-04, S0-05).
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kpis {
+    pub customers_baseline: u32,
+    pub customers_growth_per_year: u32,
+}

@@ -1,0 +1,19 @@
+//! Customers, facts and rules as data and pure functions. No IO, no runtime.
+#![forbid(unsafe_code)]
+
+pub mod anonymous;
+pub mod checklist;
+pub mod condition;
+pub mod customer;
+pub mod definitions;
+pub mod demo;
+pub mod fact;
+pub mod health;
+pub mod icp;
+pub mod kpis;
+pub mod metrics;
+pub mod money;
+pub mod money_flow;
+pub mod names;
+pub mod portfolio;
+pub mod process;

@@ -1,0 +1,160 @@
+//! `kunder import`: files in by a mapping; every broken row is told, none stops the rest.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use kunder_agent_core::clock::Clock;
+use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
+use kunder_connect::{Mapping, RowError};
+use kunder_domain::fact::Fact;
+
+use super::{Common, Failure, ask, output};
+use crate::client::Client;
+use crate::control::{Imported, Request, Response};
+use crate::progress;
+use crate::service::new_id;
+
+/// Broken rows told one by one; all of them go to the file.
+const TOLD_MAX: usize = 10;
+
+#[derive(Args)]
+pub(crate) struct ImportArgs {
+    /// The mapping: which columns make what (docs/import.md)
+    #[arg(long, value_name = "MAP.yaml")]
+    map: PathBuf,
+    /// The files
+    #[arg(required = true, num_args = 1.., value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Where all broken rows are listed [default: MAP.errors.txt beside the first file's name, in the current folder]
+    #[arg(long, value_name = "FILE")]
+    errors: Option<PathBuf>,
+}
+
+/// What came of all files.
+#[derive(Default)]
+struct Sum {
+    imported: Imported,
+    rows: u64,
+    broken: Vec<RowError>,
+}
+
+pub(super) async fn run(common: &Common, args: &ImportArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let mapping = Mapping::load(&args.map).map_err(|error| Failure::usage(Failure::chain(&error)).hint("docs/import.md has the format"))?;
+    for file in &args.files {
+        if !file.is_file() {
+            return Err(Failure::usage(format!("{} is not a file that can be read", file.display())));
+        }
+    }
+    let started = clock.now();
+    let mut client = common.client(Arc::clone(&clock)).await?;
+    let mut sum = Sum::default();
+    let read = files(&mut client, &mapping, &args.files, &mut sum).await;
+    client.close().await;
+    read?;
+    let errors = match sum.broken.is_empty() {
+        true => None,
+        false => Some(list_errors(args, &sum.broken)?),
+    };
+    let report = report(&sum, errors.as_deref());
+    if !common.json {
+        for error in sum.broken.iter().take(TOLD_MAX) {
+            eprintln!("error: {error}");
+        }
+        if let (Some(path), true) = (&errors, sum.broken.len() > TOLD_MAX) {
+            eprintln!("hint: all {} broken rows are listed in {}", sum.broken.len(), path.display());
+        }
+    }
+    let outcome = Outcome {
+        protocol: OUTCOME_PROTOCOL.to_owned(),
+        task_id: new_id(clock.as_ref()),
+        agent: "kunder/import".to_owned(),
+        started_at: started,
+        finished_at: clock.now(),
+        report,
+        criteria: Vec::new(),
+        warnings: Vec::new(),
+        cut: Vec::new(),
+    };
+    Ok(output::outcome(&outcome, common.json))
+}
+
+async fn files(client: &mut Client, mapping: &Mapping, files: &[PathBuf], sum: &mut Sum) -> Result<(), Failure> {
+    for file in files {
+        let mut rows = mapping.open(file).map_err(|error| Failure::usage(Failure::chain(&error)))?;
+        let bar = progress::bar(rows.total_bytes().unwrap_or(0), progress::BYTES, &file.display().to_string());
+        let batch_max = client.import_batch();
+        let mut batch: Vec<Fact> = Vec::with_capacity(batch_max);
+        while let Some(row) = rows.next() {
+            match row {
+                Ok(facts) => {
+                    sum.rows += 1;
+                    batch.extend(facts);
+                }
+                Err(error) => sum.broken.push(error),
+            }
+            if batch.len() >= batch_max {
+                send(client, std::mem::take(&mut batch), &mut sum.imported).await?;
+                bar.set_position(rows.bytes_read());
+            }
+        }
+        send(client, batch, &mut sum.imported).await?;
+        bar.finish_and_clear();
+    }
+    Ok(())
+}
+
+async fn send(client: &mut Client, facts: Vec<Fact>, imported: &mut Imported) -> Result<(), Failure> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    match client.call(&Request::Import { facts }).await? {
+        Response::Imported(batch) => {
+            imported.new += batch.new;
+            imported.known += batch.known;
+            imported.conflicting += batch.conflicting;
+            imported.examples.extend(batch.examples);
+            imported.examples.truncate(TOLD_MAX);
+            Ok(())
+        }
+        other => Err(ask::unexpected(&other)),
+    }
+}
+
+fn list_errors(args: &ImportArgs, broken: &[RowError]) -> Result<PathBuf, Failure> {
+    let path = args.errors.clone().unwrap_or_else(|| {
+        let name = args.files.first().and_then(|file| file.file_name()).unwrap_or_default().to_string_lossy().into_owned();
+        PathBuf::from(format!("{name}.errors.txt"))
+    });
+    let write = || -> std::io::Result<()> {
+        let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
+        for error in broken {
+            writeln!(file, "{error}")?;
+        }
+        file.flush()
+    };
+    write().map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+    Ok(path)
+}
+
+fn report(sum: &Sum, errors: Option<&std::path::Path>) -> Report {
+    let Imported { new, known, conflicting, .. } = sum.imported;
+    let status = match (sum.rows, sum.broken.is_empty()) {
+        (_, true) => Status::Complete,
+        (0, false) => Status::Failed,
+        (_, false) => Status::Partial,
+    };
+    let broken = sum.broken.len();
+    let mut report = Report::new(status, format!("{} rows read, {broken} broken: {new} facts new, {known} known already.", sum.rows));
+    if let Some(path) = errors {
+        report.blockers.push(format!("{broken} rows were broken and left out; they are listed in {}", path.display()));
+    }
+    if conflicting > 0 {
+        let examples = sum.imported.examples.join(", ");
+        report.block(format!("{conflicting} facts were known with another content and stay as they were: {examples}"));
+    }
+    report.set("import", &serde_json::json!({"rows": sum.rows, "broken": broken, "new": new, "known": known, "conflicting": conflicting}));
+    report
+}

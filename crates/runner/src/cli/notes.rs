@@ -1,0 +1,92 @@
+//! `kunder log` and `kunder todo`: what a person notes by hand.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use jiff::civil::Date;
+use kunder_agent_core::clock::Clock;
+use kunder_agent_core::task::{Locale, Task};
+use serde_json::Value;
+
+use super::{Common, Failure, LocaleArg, ask, output};
+use crate::control::{Request, Response};
+use crate::service::new_id;
+
+#[derive(Args)]
+pub(crate) struct LogArgs {
+    /// The customer's name or id
+    customer: String,
+    /// What was said and decided
+    text: String,
+    #[arg(long, value_enum, default_value_t = Kind::Meeting)]
+    kind: Kind,
+    #[arg(long)]
+    locale: Option<LocaleArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Kind {
+    Meeting,
+    Call,
+    Mail,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TodoCommand {
+    /// Something to do for a customer
+    Add {
+        customer: String,
+        text: String,
+        /// The day by which it should be done
+        #[arg(long, value_name = "DAY")]
+        due: Option<Date>,
+        #[arg(long)]
+        owner: Option<String>,
+    },
+    /// It is done: by its key or its text
+    Done { customer: String, todo: String },
+    /// What is to be done, for one customer or all
+    List { customer: Option<String> },
+}
+
+pub(super) async fn log(common: &Common, args: LogArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let kind = match args.kind {
+        Kind::Meeting => "meeting",
+        Kind::Call => "call",
+        Kind::Mail => "mail",
+    };
+    let params = vec![("customer", args.customer), ("text", args.text), ("kind", kind.to_owned())];
+    send(common, "log-touchpoint", params, args.locale.map(Into::into), clock).await
+}
+
+pub(super) async fn todo(common: &Common, command: TodoCommand, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let (command, params) = match command {
+        TodoCommand::Add { customer, text, due, owner } => {
+            let mut params = vec![("customer", customer), ("text", text)];
+            params.extend(due.map(|due| ("due", due.to_string())));
+            params.extend(owner.map(|owner| ("owner", owner)));
+            ("add-todo", params)
+        }
+        TodoCommand::Done { customer, todo } => ("finish-todo", vec![("customer", customer), ("todo", todo)]),
+        TodoCommand::List { customer } => ("list-todos", customer.map(|customer| ("customer", customer)).into_iter().collect()),
+    };
+    send(common, command, params, None, clock).await
+}
+
+async fn send(common: &Common, command: &str, params: Vec<(&str, String)>, locale: Option<Locale>, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let mut task = Task::new(new_id(clock.as_ref()), "customer-health", command);
+    task.instruction.params = params.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
+    task.requested_by = std::env::var("USER").ok();
+    task.locale = locale;
+    let envelope = serde_json::to_string(&task).expect("a task is plain data and always serializes");
+    let mut client = common.client(clock).await?;
+    let answered = match client.call(&Request::Send { agent: None, envelope, wait_ms: 400 }).await {
+        Ok(Response::Outcome(outcome)) => Ok(*outcome),
+        Ok(Response::Pending(status)) => ask::wait(&mut client, status.task_id).await,
+        Ok(other) => Err(ask::unexpected(&other)),
+        Err(failure) => Err(failure),
+    };
+    client.close().await;
+    Ok(output::outcome(&answered?, common.json))
+}

@@ -1,0 +1,67 @@
+//! `kunder serve` and `kunder doctor`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use kunder_agent_core::clock::Clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::{Common, Failure, ask, output};
+use crate::app::{App, Options};
+use crate::control::{Request, Response};
+use crate::socket;
+
+/// Runs the agents until SIGTERM or SIGINT, then drains.
+pub(super) async fn run(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let config = common.config()?;
+    let data = common.data(&config);
+    let cannot = |error: std::io::Error| Failure::failed(format!("cannot listen for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
+    let app = App::open(Options { data: data.clone(), config, serve: true }, Arc::clone(&clock)).await?;
+    let (stop, stopped) = watch::channel(false);
+    let (door, socket_clock, socket_data) = (Arc::new(app.service.clone()), Arc::clone(&clock), data.clone());
+    let (broken, mut socket_broken) = watch::channel(None::<String>);
+    let listening = clock.spawn(Box::pin(async move {
+        if let Err(error) = socket::listen(&socket_data, door, socket_clock, stopped).await {
+            broken.send_replace(Some(error.to_string()));
+        }
+    }));
+    tracing::info!(data = %data.display(), bus = app.service.facts.bus, "serving");
+    output::line(&format!("kunder serves {} on {} and {}", data.display(), socket::path(&data).display(), app.service.facts.bus));
+    if let Some(held) = &app.service.facts.held {
+        tracing::warn!("{held}");
+    }
+    let mut fatal = app.service.runtime.fatal();
+    let cause = tokio::select! {
+        biased;
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        Ok(cause) = fatal.wait_for(Option::is_some) => cause.clone(),
+        Ok(cause) = socket_broken.wait_for(Option::is_some) => cause.clone().map(|cause| format!("the socket cannot be used: {cause}")),
+    };
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    if let Some(cause) = cause {
+        // What runs may hang: it is left to the journal.
+        return Err(Failure::failed(cause).hint("what was accepted is in the journal and is taken up at the next start"));
+    }
+    let _ = listening.await;
+    app.close().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is configured, reachable, and would be lost.
+pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let mut client = common.client(clock).await?;
+    let answered = client.call(&Request::Doctor).await;
+    client.close().await;
+    match answered? {
+        Response::Doctor(diagnosis) if common.json => output::json(&diagnosis),
+        Response::Doctor(diagnosis) => output::line(&diagnosis.words()),
+        other => return Err(ask::unexpected(&other)),
+    }
+    Ok(ExitCode::SUCCESS)
+}

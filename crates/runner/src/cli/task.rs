@@ -1,0 +1,115 @@
+//! `kunder task`: envelopes in, outcomes out; status, cancellation and the list of tasks.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Subcommand;
+use kunder_agent_core::clock::Clock;
+use kunder_agent_core::envelope::read;
+use kunder_agent_core::id::TaskId;
+use kunder_agent_core::journal::{TaskState, TaskStatus};
+use kunder_agent_core::runtime::RuntimeConfig;
+
+use super::{Common, Failure, ask, output};
+use crate::control::{Request, Response};
+
+#[derive(Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Send an envelope (JSON) and wait for its outcome
+    Send {
+        /// The file, or - for standard input
+        #[arg(value_name = "FILE|-")]
+        file: PathBuf,
+        /// The agent, where the envelope names none
+        #[arg(long, value_name = "NAME")]
+        agent: Option<String>,
+    },
+    /// How a task stands
+    Status { id: String },
+    /// Cancel a task
+    Cancel { id: String },
+    /// The newest tasks first
+    List {
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+}
+
+pub(super) async fn run(common: &Common, command: TaskCommand, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let request = match command {
+        TaskCommand::Send { file, agent } => {
+            let payload = payload(&file)?;
+            // Checked before anything is opened, so that a broken envelope is told at once.
+            let limit = common.config()?.limits.payload_bytes_max.unwrap_or(RuntimeConfig::default().payload_bytes_max);
+            read(&payload, limit).map_err(Failure::refused)?;
+            let envelope = String::from_utf8(payload).expect("an envelope that was read is UTF-8");
+            Request::Send { agent, envelope, wait_ms: 400 }
+        }
+        TaskCommand::Status { id } => Request::Status { task_id: task_id(&id)? },
+        TaskCommand::Cancel { id } => {
+            let by = std::env::var("USER").unwrap_or_else(|_| "kunder task cancel".to_owned());
+            Request::Cancel { task_id: task_id(&id)?, by }
+        }
+        TaskCommand::List { limit } => Request::List { limit },
+    };
+    let mut client = common.client(clock).await?;
+    let answered = match client.call(&request).await {
+        Ok(Response::Pending(status)) => ask::wait(&mut client, status.task_id).await.map(|outcome| Response::Outcome(Box::new(outcome))),
+        other => other,
+    };
+    client.close().await;
+    match answered? {
+        Response::Outcome(outcome) => return Ok(output::outcome(&outcome, common.json)),
+        Response::Status(status) => show(&status, common.json),
+        Response::List(list) => list.iter().for_each(|status| row(status, common.json)),
+        other => return Err(ask::unexpected(&other)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn payload(file: &Path) -> Result<Vec<u8>, Failure> {
+    let mut payload = Vec::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut payload).map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
+    } else {
+        payload = std::fs::read(file).map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    }
+    Ok(payload)
+}
+
+fn task_id(text: &str) -> Result<TaskId, Failure> {
+    TaskId::new(text).map_err(|error| Failure::usage(format!("the task id {error}")))
+}
+
+fn show(status: &TaskStatus, as_json: bool) {
+    if as_json {
+        return match &status.outcome {
+            Some(outcome) => output::json(outcome),
+            None => output::json(status),
+        };
+    }
+    row(status, false);
+    if let Some((done, all)) = status.progress.filter(|_| status.outcome.is_none()) {
+        output::line(&format!("{done} of {all} parts done"));
+    }
+    if let Some(outcome) = &status.outcome {
+        output::line(&crate::chat::words(outcome));
+    }
+}
+
+fn row(status: &TaskStatus, as_json: bool) {
+    if as_json {
+        return output::json(status);
+    }
+    let state = match (&status.outcome, status.state) {
+        (Some(outcome), _) => outcome.report.status.as_str(),
+        (None, TaskState::Queued) => "queued",
+        (None, TaskState::Running) => "running",
+        (None, TaskState::Waiting) => "waiting",
+        (None, TaskState::Done) => "done",
+    };
+    let summary = status.outcome.as_ref().map_or("", |outcome| outcome.report.summary.as_str());
+    output::line(&format!("{}  {:<17}  {state:<8}  {}  {summary}", status.accepted_at.strftime("%Y-%m-%d %H:%M:%SZ"), status.agent.as_str(), status.task_id));
+}

@@ -1,0 +1,116 @@
+//! What is configured, what is reachable, and what would be lost if what died.
+
+use std::collections::BTreeMap;
+
+use kunder_agent_core::door::{Refusal, RefusalCode};
+use kunder_agent_core::journal::{Journal, TaskCounts};
+use kunder_bus::NatsBus;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::service::Service;
+
+/// What the composition root knows.
+pub struct Setting {
+    pub data: String,
+    /// `in-process`, or the NATS server.
+    pub bus: String,
+    pub nats: Option<NatsBus>,
+    /// Why announcements are held back, if they are.
+    pub held: Option<String>,
+    /// `shipped (satori)` or the folder.
+    pub definitions: String,
+}
+
+/// The findings.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnosis {
+    pub version: String,
+    pub data: String,
+    pub store: String,
+    pub store_bytes: u64,
+    pub facts: u64,
+    pub customers: u64,
+    pub bus: String,
+    /// What was read of the broker, a line each.
+    pub broker: Vec<String>,
+    pub definitions: String,
+    pub tasks: TaskCounts,
+    /// Announcements that wait, by destination.
+    pub waiting: BTreeMap<String, u64>,
+    /// What needs a person.
+    pub warnings: Vec<String>,
+    /// What would be lost if what died.
+    pub losses: Vec<String>,
+}
+
+/// Looks at everything.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
+    let away = |error: &dyn std::fmt::Display| Refusal::new(RefusalCode::Unavailable, error.to_string());
+    let setting = &service.facts;
+    let facts = service.store.fact_counts().await.map_err(|error| away(&error))?;
+    let sizes = service.store.sizes();
+    let waiting = service.store.waiting_announcements().await.map_err(|error| away(&error))?;
+    let mut diagnosis = Diagnosis {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        data: setting.data.clone(),
+        store: "SQLite, WAL, synchronous=FULL".to_owned(),
+        store_bytes: sizes.database_bytes + sizes.log_bytes,
+        facts: facts.facts,
+        customers: facts.customers,
+        bus: setting.bus.clone(),
+        broker: Vec::new(),
+        definitions: setting.definitions.clone(),
+        tasks: service.store.counts().await.map_err(|error| away(&error))?,
+        waiting: waiting.into_iter().collect(),
+        warnings: setting.held.iter().cloned().collect(),
+        losses: vec![
+            "this process dies: nothing; what was accepted is in the store and is taken up at the next start".to_owned(),
+            format!("the disk below {} dies: everything since the last backup of that folder", setting.data),
+        ],
+    };
+    if let Some(nats) = &setting.nats {
+        let report = nats.inspect().await;
+        diagnosis.broker.push(format!(
+            "nats-server {}, API level {}, payloads up to {} bytes",
+            report.server_version, report.api_level, report.max_payload_bytes
+        ));
+        diagnosis.broker.extend(report.streams.iter().map(|stream| {
+            let (name, messages, bytes) = (&stream.name, stream.messages, stream.bytes);
+            format!("{name}: {messages} messages, {bytes} bytes, {} replica(s), {}", stream.replicas, stream.storage)
+        }));
+        diagnosis.losses.extend(report.warnings);
+    }
+    let undelivered = kunder_domain::portfolio::Portfolio::undelivered(&service.store).await.map_err(|error| away(&error))?;
+    diagnosis.warnings.extend(undelivered.iter().map(|message| format!("not delivered to {}: {} ({})", message.destination, message.subject, message.reason)));
+    Ok(diagnosis)
+}
+
+impl Diagnosis {
+    /// In words, a line each.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut lines = vec![
+            format!("kunder {}", self.version),
+            format!("data         {}", self.data),
+            format!("store        {}, {} KiB, {} facts of {} customers", self.store, self.store_bytes / 1_024, self.facts, self.customers),
+            format!("bus          {}", self.bus),
+        ];
+        lines.extend(self.broker.iter().map(|line| format!("             {line}")));
+        lines.push(format!("definitions  {}", self.definitions));
+        let tasks = &self.tasks;
+        lines.push(format!(
+            "tasks        {} accepted = {} complete + {} partial + {} failed + {} queued + {} running + {} waiting",
+            tasks.accepted, tasks.complete, tasks.partial, tasks.failed, tasks.queued, tasks.running, tasks.waiting
+        ));
+        let waiting: Vec<String> = self.waiting.iter().map(|(destination, count)| format!("{destination} {count}")).collect();
+        lines.push(format!("to announce  {}", if waiting.is_empty() { "nothing".to_owned() } else { waiting.join(", ") }));
+        lines.extend(self.warnings.iter().map(|warning| format!("warning      {warning}")));
+        lines.extend(self.losses.iter().map(|loss| format!("if           {loss}")));
+        lines.join("\n")
+    }
+}

@@ -1,0 +1,17 @@
+//! The composition root: configuration, clock, routing, relay, the ways in, and the command line.
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod chat;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod doctor;
+pub mod progress;
+pub mod relay;
+pub mod routing;
+pub mod schema;
+pub mod service;
+pub mod socket;

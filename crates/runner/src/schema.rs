@@ -1,0 +1,158 @@
+//! Writes `protocols/`: JSON Schemas of what goes in and out, the catalogue of events, and examples.
+
+mod events;
+
+use std::path::Path;
+
+use kunder_agent_core::event::Event;
+use kunder_agent_core::outcome::Outcome;
+use kunder_agent_core::task::Task;
+use kunder_agents::{customer_fetching, customer_health, onboarding, pipeline};
+use schemars::generate::SchemaSettings;
+use schemars::SchemaGenerator;
+use serde_json::{Value, json};
+
+/// Where the schemas say they live; an identifier, not an address.
+const BASE: &str = "urn:kunder:schema:";
+
+/// Examples that stand in `protocols/examples`, each beside the schema it obeys.
+pub const EXAMPLES: [(&str, &str, &str); 5] = [
+    ("task.json", "task", include_str!("../../../protocols/examples/task.json")),
+    ("task-seed-names.json", "", include_str!("../../../protocols/examples/task-seed-names.json")),
+    ("outcome.json", "outcome", include_str!("../../../protocols/examples/outcome.json")),
+    ("event-at-risk.json", "event", include_str!("../../../protocols/examples/event-at-risk.json")),
+    ("chat-request.json", "chat-request", include_str!("../../../protocols/examples/chat-request.json")),
+];
+
+/// Every file of `protocols/`, as path and content.
+#[must_use]
+pub fn files() -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = schemas().into_iter().map(|(name, schema)| (format!("{name}.schema.json"), pretty(&schema))).collect();
+    files.push(("events.json".to_owned(), pretty(&events::catalogue())));
+    files.extend(EXAMPLES.iter().map(|(name, _, text)| (format!("examples/{name}"), (*text).to_owned())));
+    files
+}
+
+/// Writes all files below `out`; returns how many.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write(out: &Path) -> std::io::Result<usize> {
+    let files = files();
+    for (name, text) in &files {
+        let path = out.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(out))?;
+        std::fs::write(path, text)?;
+    }
+    Ok(files.len())
+}
+
+/// The schemas by name: inputs as they are read, outputs as they are written.
+#[must_use]
+pub fn schemas() -> Vec<(&'static str, Value)> {
+    let input = || SchemaSettings::draft2020_12().into_generator();
+    let output = || SchemaSettings::draft2020_12().for_serialize().into_generator();
+    vec![
+        ("task", task(input())),
+        ("outcome", outcome(output())),
+        ("event", named(output().into_root_schema_for::<Event>(), "event")),
+        ("refusal", refusal()),
+        ("chat-request", chat_request()),
+        ("chat-reply", chat_reply()),
+    ]
+}
+
+fn named(schema: schemars::Schema, name: &str) -> Value {
+    let mut value = schema.to_value();
+    value["$id"] = json!(format!("{BASE}{name}:v1"));
+    value
+}
+
+/// The envelope also takes plain text where an object stands, and single criteria.
+fn task(generator: SchemaGenerator) -> Value {
+    let mut schema = named(generator.into_root_schema_for::<Task>(), "task");
+    let text = json!({"type": "string"});
+    for name in ["context", "instruction"] {
+        let object = schema["properties"][name].take();
+        schema["properties"][name] = json!({"anyOf": [object, text]});
+    }
+    let customer = schema["$defs"]["Context"]["properties"]["customer"].take();
+    let object = json!({"type": "object", "properties": {"id": text, "name": text}});
+    schema["$defs"]["Context"]["properties"]["customer"] = json!({"anyOf": [customer, object]});
+    schema["description"] = json!(
+        "The task envelope of the Input Protocol, canonical names. Other spellings that are understood, in any case: \
+         TaskId, Context/Kontext, Instructie/Instruktion, Acceptatiecriteria/Acceptanskriterier."
+    );
+    schema
+}
+
+/// The outcome with the blocks that the agents add.
+fn outcome(mut generator: SchemaGenerator) -> Value {
+    let blocks = [
+        ("health", generator.subschema_for::<Vec<customer_health::HealthRow>>()),
+        ("todos", generator.subschema_for::<Vec<customer_health::TodoRow>>()),
+        ("metrics", generator.subschema_for::<customer_health::StrategyMetrics>()),
+        ("onboarding", generator.subschema_for::<onboarding::OnboardingBlock>()),
+        ("pipeline", generator.subschema_for::<pipeline::PipelineBlock>()),
+        ("brief", generator.subschema_for::<customer_fetching::BriefBlock>()),
+    ];
+    let mut schema = named(generator.into_root_schema_for::<Outcome>(), "outcome");
+    for (name, block) in blocks {
+        schema["properties"][name] = block.to_value();
+    }
+    schema
+}
+
+fn refusal() -> Value {
+    let text = json!({"type": "string"});
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("{BASE}refusal:v1"),
+        "title": "Refusal",
+        "description": "Why something was not accepted; nothing of it was journaled. Over NATS also in the headers Nats-Service-Error and Nats-Service-Error-Code.",
+        "type": "object",
+        "properties": {
+            "code": {"enum": ["malformed", "unknown", "conflict", "toolarge", "busy", "unavailable"]},
+            "field": text, "message": text, "hint": text, "retryAfterMs": {"type": "integer", "minimum": 0}
+        },
+        "required": ["code", "message"]
+    })
+}
+
+fn chat_request() -> Value {
+    let text = json!({"type": "string"});
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("{BASE}chat-request:v1"),
+        "title": "ChatRequest",
+        "description": "What a chat frontend sends to kunder.chat. Requests with the same conversation continue it.",
+        "type": "object",
+        "properties": {
+            "text": text, "locale": {"enum": ["sv", "en"]}, "user": text, "conversation": text,
+            "asOf": {"type": "string", "format": "date"}, "waitMs": {"type": "integer", "minimum": 0}
+        },
+        "required": ["text"],
+        "additionalProperties": false
+    })
+}
+
+fn chat_reply() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": format!("{BASE}chat-reply:v1"),
+        "title": "ChatReply",
+        "description": "What a chat frontend gets: words, and the outcome; or the task and the subject of its result while it takes longer.",
+        "type": "object",
+        "properties": {
+            "text": {"type": "string"}, "outcome": {"type": "object"},
+            "taskId": {"type": "string"}, "result": {"type": "string"}
+        },
+        "required": ["text"]
+    })
+}
+
+fn pretty(value: &Value) -> String {
+    let mut text = serde_json::to_string_pretty(value).expect("a JSON value always serializes");
+    text.push('\n');
+    text
+}

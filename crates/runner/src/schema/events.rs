@@ -1,0 +1,144 @@
+//! The catalogue of events: each with producer, subject, receivers, retention and the members of its data (S0-27 to S0-34).
+
+use serde_json::{Map, Value, json};
+
+struct Entry {
+    kind: &'static str,
+    producer: &'static str,
+    /// Processes that subscribe.
+    receivers: &'static [&'static str],
+    rows: &'static str,
+    says: &'static str,
+    /// Members of `data` that are always there.
+    data: &'static [&'static str],
+}
+
+const OUT: [Entry; 11] = [
+    Entry {
+        kind: "at-risk",
+        producer: "customer-health",
+        receivers: &["salj", "kunder"],
+        rows: "S0-31",
+        says: "a customer has come to need us: once, until it has recovered",
+        data: &["customerId", "customer", "severity", "band", "reasons", "valueAtRisk"],
+    },
+    Entry {
+        kind: "recovered",
+        producer: "customer-health",
+        receivers: &["salj", "kunder"],
+        rows: "S0-31",
+        says: "a customer that was at risk no longer is",
+        data: &["customerId", "customer", "severity", "band", "reasons", "valueAtRisk"],
+    },
+    Entry {
+        kind: "health-summary",
+        producer: "customer-health",
+        receivers: &["huvudstrategi"],
+        rows: "S0-28",
+        says: "how many customers stand in which band after a check of all",
+        data: &["customers", "newAlerts", "recovered"],
+    },
+    Entry {
+        kind: "onboarding-started",
+        producer: "onboarding",
+        receivers: &["tjanster", "salj"],
+        rows: "S0-20",
+        says: "an onboarding has begun: once per won deal",
+        data: &["customerId", "customer", "deal", "cause", "missing"],
+    },
+    Entry {
+        kind: "onboarding-completed",
+        producer: "onboarding",
+        receivers: &["tjanster", "salj"],
+        rows: "S0-06",
+        says: "everything required is known",
+        data: &["customerId", "customer"],
+    },
+    Entry {
+        kind: "onboarding-blocked",
+        producer: "onboarding",
+        receivers: &["tjanster"],
+        rows: "S0-32",
+        says: "Tjänster has not answered in time",
+        data: &["customerId", "customer"],
+    },
+    Entry {
+        kind: "stage-changed",
+        producer: "onboarding",
+        receivers: &["salj", "tjanster", "huvudstrategi"],
+        rows: "S0-10",
+        says: "a customer has entered the next step of the core process",
+        data: &["customerId", "customer", "from", "to", "cause", "actor"],
+    },
+    Entry {
+        kind: "service-feedback",
+        producer: "onboarding",
+        receivers: &["tjanster"],
+        rows: "S0-30",
+        says: "what a customer said about a service",
+        data: &["customerId", "customer", "service"],
+    },
+    Entry {
+        kind: "opportunity-changed",
+        producer: "pipeline",
+        receivers: &["salj"],
+        rows: "S0-29, S0-33",
+        says: "an opportunity is new or has changed, with its evidence",
+        data: &["customerId", "customer"],
+    },
+    Entry {
+        kind: "brief-ready",
+        producer: "customer-fetching",
+        receivers: &["admin"],
+        rows: "S0-34",
+        says: "a brief lies ready before a meeting",
+        data: &["customerId", "customer"],
+    },
+    Entry {
+        kind: "story",
+        producer: "customer-fetching",
+        receivers: &["marketing"],
+        rows: "S0-27",
+        says: "a success story, anonymised: nothing in it tells which customer it is about",
+        data: &[],
+    },
+];
+
+/// Tasks for agents of other processes: to, from, command, row.
+const REQUESTS: [(&str, &str, &str, &str); 4] = [
+    ("salj/pipeline-agent", "kunder/customer-health", "at-risk-alert", "S0-31"),
+    ("salj/sales-pipeline-agent", "kunder/pipeline", "opportunity-changed", "S0-33"),
+    ("tjanster/service-delivery-agent", "kunder/onboarding", "coordinate-onboarding", "S0-32"),
+    ("admin/meeting-prep-agent", "kunder/customer-fetching", "use-brief", "S0-34"),
+];
+
+impl Entry {
+    fn value(&self) -> Value {
+        let properties: Map<String, Value> = self.data.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+        json!({
+            "type": format!("kunder.{}.{}.v1", self.producer, self.kind),
+            "subject": format!("kunder.event.{}.{}", self.producer, self.kind),
+            "producer": format!("kunder/{}", self.producer),
+            "receivers": self.receivers,
+            "rows": self.rows,
+            "says": self.says,
+            "retentionDays": 90,
+            "data": {"type": "object", "properties": properties, "required": self.data},
+        })
+    }
+}
+
+/// Events out, tasks for other processes, and events in.
+pub(super) fn catalogue() -> Value {
+    let requests = REQUESTS.map(|(to, from, command, rows)| {
+        let process = to.split('/').next().unwrap_or_default();
+        json!({"to": to, "from": from, "command": command, "rows": rows, "answer": format!("kunder.in.{process}.result")})
+    });
+    json!({
+        "envelope": "event.schema.json",
+        "mode": "CloudEvents 1.0, binary mode over NATS: attributes as ce-… headers, data as the payload",
+        "out": OUT.iter().map(Entry::value).collect::<Vec<_>>(),
+        "requests": requests,
+        "in": crate::routing::catalogue(),
+    })
+}

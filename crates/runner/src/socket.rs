@@ -1,0 +1,115 @@
+//! The socket in the data folder: a frame is four bytes of length and a JSON request or response.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kunder_agent_core::clock::Clock;
+use kunder_agent_core::door::Door;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, watch};
+
+/// Longest frame.
+const FRAME_BYTES_MAX: u32 = 64 << 20;
+/// Connections at a time.
+const CONNECTIONS_MAX: usize = 128;
+/// Longest path the operating system takes for a socket, with room to spare.
+const PATH_BYTES_MAX: usize = 100;
+
+/// Where the socket of a data folder is: `DIR/kunder.sock`, or in the temporary folder where that path is too long.
+#[must_use]
+pub fn path(data: &Path) -> PathBuf {
+    let path = data.join("kunder.sock");
+    if path.as_os_str().len() <= PATH_BYTES_MAX {
+        return path;
+    }
+    let whole = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    let hash = blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex();
+    std::env::temp_dir().join(format!("kunder-{}.sock", &hash[..16]))
+}
+
+/// Listens until told to stop. The data folder's lock makes sure that a socket already there is a dead one.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub async fn listen(data: &Path, door: Arc<dyn Door>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    let path = path(data);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            _ = stop.changed() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, _) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                clock.sleep_until(clock.now() + jiff::SignedDuration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&connections).acquire_owned().await else { break };
+        let door = Arc::clone(&door);
+        // A connection ends with its client; the process does not wait for it.
+        drop(clock.spawn(Box::pin(async move {
+            if let Err(error) = converse(stream, door.as_ref()).await {
+                tracing::debug!(%error, "a connection broke");
+            }
+            drop(place);
+        })));
+    }
+    std::fs::remove_file(&path)
+}
+
+async fn converse(mut stream: UnixStream, door: &dyn Door) -> std::io::Result<()> {
+    while let Some(request) = read_frame(&mut stream).await? {
+        let response = match door.control(&request).await {
+            Ok(response) => response,
+            Err(refusal) => {
+                let response = crate::control::Response::Refused(refusal);
+                serde_json::to_vec(&response).expect("a refusal is plain data and always serializes")
+            }
+        };
+        write_frame(&mut stream, &response).await?;
+    }
+    Ok(())
+}
+
+/// Reads a frame; `None` when the other side has closed.
+///
+/// # Errors
+/// When the connection breaks inside a frame, or a frame is too long.
+pub async fn read_frame(stream: &mut UnixStream) -> std::io::Result<Option<Vec<u8>>> {
+    let mut length = [0_u8; 4];
+    match stream.read_exact(&mut length).await {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+        Ok(_) => {}
+    }
+    let length = u32::from_be_bytes(length);
+    if length > FRAME_BYTES_MAX {
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, format!("a frame of {length} bytes is too long")));
+    }
+    let mut frame = vec![0; length as usize];
+    stream.read_exact(&mut frame).await?;
+    Ok(Some(frame))
+}
+
+/// Writes a frame.
+///
+/// # Errors
+/// When the connection is broken, or the frame is too long.
+pub async fn write_frame(stream: &mut UnixStream, frame: &[u8]) -> std::io::Result<()> {
+    let length = u32::try_from(frame.len()).ok().filter(|length| *length <= FRAME_BYTES_MAX);
+    let length = length.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, "a frame is too long"))?;
+    stream.write_all(&length.to_be_bytes()).await?;
+    stream.write_all(frame).await?;
+    stream.flush().await
+}

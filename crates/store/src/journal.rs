@@ -1,0 +1,249 @@
+//! The journal of tasks on SQLite.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kunder_agent_core::bus::Announcement;
+use kunder_agent_core::id::{AgentName, TaskId};
+use kunder_agent_core::journal::{
+    Acceptance, Commit, CommitError, Journal, JournalError, NewTask, TaskCounts, TaskRecord, TaskStatus,
+};
+use kunder_agent_core::outcome::Outcome;
+use kunder_domain::fact::Fact;
+use rusqlite::{Connection, params};
+
+use crate::cancel::Cancellation;
+use crate::commit::Prepared;
+use crate::error::Failure;
+use crate::moment::{moment, nanos, signed, unsigned};
+use crate::open::SqliteStore;
+use crate::outbox;
+use crate::tasks::{self, RECORD, TaskRow};
+
+#[async_trait]
+impl Journal<Fact> for SqliteStore {
+    async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
+        let row = TaskRow::new(&task).map_err(Failure::from)?;
+        let now = self.inner.clock.now();
+        let accepted = self.write(move |connection| {
+            if let Some(number) = row.insert(connection)? {
+                return Ok(Found::New(number));
+            }
+            let known = tasks::identity(connection, &row.task_id)?;
+            if known.is_none_or(|known| known.body_hash != row.body_hash || known.agent != row.agent) {
+                return Ok(Found::Other);
+            }
+            let status = tasks::status_of(connection, &row.task_id, now)?;
+            status
+                .map(Found::Same)
+                .ok_or_else(|| Failure::Unavailable("a known task has gone".to_owned()))
+        });
+        Ok(match accepted.await? {
+            Found::New(number) => Acceptance::New(TaskRecord {
+                number,
+                new: task,
+                tries: 0,
+                joined: false,
+            }),
+            Found::Same(status) => Acceptance::Known(status),
+            Found::Other => Acceptance::Conflict,
+        })
+    }
+
+    async fn recover(&self) -> Result<u64, JournalError> {
+        let epoch = self.write(|connection| {
+            let epoch: i64 = connection.query_row(
+                "UPDATE meta SET value = value + 1 WHERE key = 'epoch' RETURNING value",
+                [],
+                |row| row.get(0),
+            )?;
+            connection.execute("UPDATE tasks SET state = 0 WHERE state = 1", [])?;
+            Ok(unsigned(epoch))
+        });
+        Ok(epoch.await?)
+    }
+
+    fn start(&self, task: &TaskId, epoch: u64) {
+        self.inner.writer.start(task.clone(), epoch);
+    }
+
+    async fn commit(&self, commit: Commit<Fact>) -> Result<(), CommitError> {
+        let prepared = Prepared::new(self, commit)?;
+        self.write(move |connection| prepared.apply(connection)).await?;
+        Ok(())
+    }
+
+    async fn queued(
+        &self,
+        agent: &AgentName,
+        after: u64,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<TaskRecord>, JournalError> {
+        Ok(self.read(|connection| {
+            let sql = queued_sql();
+            tasks::records(
+                connection,
+                &sql,
+                params![agent.as_str(), signed(after), nanos(now), limit_of(limit)],
+            )
+        })?)
+    }
+
+    async fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, JournalError> {
+        Ok(self.read(|connection| {
+            tasks::records(connection, &expired_sql(), params![nanos(now), limit_of(limit)])
+        })?)
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, JournalError> {
+        Ok(self.read(|connection| {
+            let next: Option<i64> = connection
+                .prepare_cached(NEXT_DUE)?
+                .query_row(params![nanos(after)], |row| row.get(0))?;
+            Ok(next.map(moment))
+        })?)
+    }
+
+    async fn status(&self, task: &TaskId) -> Result<Option<TaskStatus>, JournalError> {
+        let now = self.inner.clock.now();
+        Ok(self.read(|connection| tasks::status_of(connection, task.as_str(), now))?)
+    }
+
+    async fn list(&self, before: Option<u64>, limit: usize) -> Result<Vec<TaskStatus>, JournalError> {
+        let now = self.inner.clock.now();
+        let before = before.map_or(i64::MAX, signed);
+        Ok(self.read(|connection| tasks::newest(connection, before, limit_of(limit), now))?)
+    }
+
+    async fn record(&self, task: &TaskId) -> Result<Option<TaskRecord>, JournalError> {
+        Ok(self.read(|connection| {
+            let sql = format!("SELECT {RECORD} FROM tasks WHERE task_id = ?1");
+            Ok(tasks::records(connection, &sql, params![task.as_str()])?.pop())
+        })?)
+    }
+
+    async fn children(&self, parent: &TaskId) -> Result<Vec<Outcome>, JournalError> {
+        Ok(self.read(|connection| children(connection, parent))?)
+    }
+
+    async fn cancel(
+        &self,
+        task: &TaskId,
+        outcome: Outcome,
+        announcements: Vec<Announcement>,
+    ) -> Result<(), CommitError> {
+        let cancellation = Cancellation::new(task.clone(), outcome, &announcements)?;
+        self.write(move |connection| cancellation.apply(connection))
+            .await?;
+        Ok(())
+    }
+
+    async fn counts(&self) -> Result<TaskCounts, JournalError> {
+        let now = self.inner.clock.now();
+        Ok(self.read(|connection| counts(connection, now))?)
+    }
+
+    async fn destinations(&self) -> Result<Vec<String>, JournalError> {
+        Ok(self.read(outbox::destinations)?)
+    }
+
+    async fn outbox(&self, destination: &str, limit: usize) -> Result<Vec<Announcement>, JournalError> {
+        Ok(self.read(|connection| outbox::waiting(connection, destination, limit_of(limit)))?)
+    }
+
+    async fn announced(&self, destination: &str, number: u64) -> Result<(), JournalError> {
+        let destination = destination.to_owned();
+        Ok(self.inner.mark_announced(destination, number).await?)
+    }
+
+    async fn undeliverable(&self, number: u64, reason: &str) -> Result<(), JournalError> {
+        let reason = reason.to_owned();
+        self.write(move |connection| Ok(outbox::mark_undeliverable(connection, number, &reason)?))
+            .await?;
+        Ok(())
+    }
+
+    fn store_id(&self) -> String {
+        self.inner.store_id.clone()
+    }
+}
+
+/// What acceptance found in the store.
+enum Found {
+    New(u64),
+    Same(TaskStatus),
+    Other,
+}
+
+pub(crate) fn limit_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Agent, number, now, limit.
+pub(crate) fn queued_sql() -> String {
+    format!(
+        "SELECT {RECORD} FROM tasks WHERE state = 0 AND agent = ?1 AND number > ?2
+         AND (not_before IS NULL OR not_before <= ?3) ORDER BY number LIMIT ?4"
+    )
+}
+
+/// Now, limit. Two halves, because each then walks its part of the index in order.
+pub(crate) fn expired_sql() -> String {
+    format!(
+        "SELECT {RECORD} FROM tasks WHERE number IN (
+            SELECT number FROM (
+                SELECT number, deadline FROM tasks WHERE state = 0 AND deadline <= ?1
+                UNION ALL
+                SELECT number, deadline FROM tasks WHERE state = 2 AND deadline <= ?1
+            ) ORDER BY deadline, number LIMIT ?2
+         ) ORDER BY deadline, number"
+    )
+}
+
+/// After. The inner minimums take the first entry of an index each.
+pub(crate) const NEXT_DUE: &str = "SELECT min(due) FROM (
+        SELECT min(not_before) AS due FROM tasks WHERE state = 0 AND not_before > ?1
+        UNION ALL SELECT min(deadline) FROM tasks WHERE state = 0 AND deadline > ?1
+        UNION ALL SELECT min(deadline) FROM tasks WHERE state = 2 AND deadline > ?1)";
+
+fn children(connection: &Connection, parent: &TaskId) -> Result<Vec<Outcome>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT outcome.body FROM tasks AS child JOIN outcomes AS outcome ON outcome.task = child.number
+         WHERE child.parent = ?1 ORDER BY child.number",
+    )?;
+    let mut rows = statement.query(params![parent.as_str()])?;
+    let mut outcomes = Vec::new();
+    while let Some(row) = rows.next()? {
+        outcomes.push(serde_json::from_str(
+            row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
+        )?);
+    }
+    Ok(outcomes)
+}
+
+/// Now. All in one statement: the sum holds at every instant.
+pub(crate) const COUNTS: &str = "SELECT count(*), sum(state = 3), sum(state = 4), sum(state = 5),
+        sum(state = 0 AND (not_before IS NULL OR not_before <= ?1)), sum(state = 1),
+        sum(state = 2 OR (state = 0 AND not_before > ?1))
+    FROM tasks";
+
+fn counts(connection: &Connection, now: Timestamp) -> Result<TaskCounts, Failure> {
+    let counts = connection
+        .prepare_cached(COUNTS)?
+        .query_row(params![nanos(now)], |row| {
+            let count = |column: usize| {
+                row.get::<_, Option<i64>>(column)
+                    .map(|count| unsigned(count.unwrap_or(0)))
+            };
+            Ok(TaskCounts {
+                accepted: unsigned(row.get(0)?),
+                complete: count(1)?,
+                partial: count(2)?,
+                failed: count(3)?,
+                queued: count(4)?,
+                running: count(5)?,
+                waiting: count(6)?,
+            })
+        })?;
+    Ok(counts)
+}

@@ -1,0 +1,87 @@
+//! Tests of the schema: every question that is asked often walks an index and no table.
+
+use rusqlite::Connection;
+
+use super::*;
+
+fn plan(connection: &Connection, sql: &str) -> String {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let count = statement.parameter_count();
+    let nulls = vec![rusqlite::types::Null; count];
+    let lines = statement
+        .query_map(rusqlite::params_from_iter(nulls), |row| row.get::<_, String>(3))
+        .unwrap();
+    lines.collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+}
+
+#[track_caller]
+fn uses(sql: &str, indices: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("t.sqlite");
+    let mut connection = Connection::open(&path).unwrap();
+    migrate(&mut connection, &path, Timestamp::UNIX_EPOCH).unwrap();
+    let plan = plan(&connection, sql);
+    for index in indices {
+        assert!(plan.contains(index), "{index} is not used: {plan}");
+    }
+    for table in ["tasks", "outbox", "facts", "outcomes"] {
+        assert!(
+            !plan.contains(&format!("SCAN {table};")) && !plan.ends_with(&format!("SCAN {table}")),
+            "{plan}"
+        );
+    }
+}
+
+#[test]
+fn the_queue_and_its_timers_walk_indices() {
+    uses(
+        &crate::journal::queued_sql(),
+        &["tasks_by_state (state=? AND agent=? AND number>?)"],
+    );
+    uses(
+        &crate::journal::expired_sql(),
+        &["tasks_by_deadline (state=? AND deadline<?)"],
+    );
+    uses(
+        crate::journal::NEXT_DUE,
+        &[
+            "tasks_by_moment (state=? AND not_before>?)",
+            "tasks_by_deadline (state=? AND deadline>?)",
+        ],
+    );
+    uses(crate::journal::COUNTS, &["COVERING INDEX tasks_by_state"]);
+}
+
+#[test]
+fn joins_and_lanes_walk_indices() {
+    uses(crate::commit::JOIN, &["tasks_by_parent (parent=? AND state<?)"]);
+    uses(crate::cancel::OPEN_BELOW, &["tasks_by_parent (parent=?)"]);
+    uses(crate::outbox::DESTINATIONS, &["outbox_waiting"]);
+    uses(
+        "SELECT * FROM outbox WHERE state = 0 AND destination = ?1 ORDER BY number LIMIT ?2",
+        &["outbox_waiting (destination=?)"],
+    );
+    uses(
+        "SELECT * FROM outbox WHERE kind = 'event' AND number > ?1 ORDER BY number LIMIT ?2",
+        &["outbox_events"],
+    );
+    uses(
+        crate::portfolio::UNDELIVERED,
+        &[
+            "outbox_undelivered (state=?)",
+            "outbox_undelivered (state=? AND deadline<?)",
+        ],
+    );
+}
+
+#[test]
+fn a_page_walks_the_facts_of_its_customers() {
+    let span = kunder_domain::portfolio::Span {
+        after: Some(kunder_domain::fact::CustomerId::new("a")),
+        upto: Some(kunder_domain::fact::CustomerId::new("b")),
+    };
+    uses(
+        &crate::portfolio::facts_sql(&span),
+        &["facts_by_customer (customer>? AND customer<?)"],
+    );
+}

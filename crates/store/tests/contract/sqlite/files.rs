@@ -1,0 +1,279 @@
+//! The file itself: old ones load, strange and damaged ones are refused with what to do.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kunder_agent_core::bus::AnnouncementKind;
+use kunder_agent_core::decision::Artifact;
+use kunder_agent_core::journal::{Journal, TaskCounts, TaskState};
+use kunder_agent_core::outcome::Status;
+use kunder_domain::fact::CustomerId;
+use kunder_domain::portfolio::Portfolio;
+use kunder_store::{OpenError, SqliteStore};
+use rusqlite::Connection;
+
+use super::SqliteBench;
+use crate::bench::{
+    Bench, accept, accept_new, announcement, at, done, id, named, new_task, outcome, page, queue, run, wait,
+};
+use crate::clock::{TestClock, after};
+
+fn open(folder: &Path) -> Result<SqliteStore, OpenError> {
+    SqliteStore::open(folder, Arc::new(TestClock::new()))
+}
+
+fn golden(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/version-{version}.sqlite"))
+}
+
+/// What the golden files hold: something in every table, tasks in every state.
+async fn fill(bench: &SqliteBench) {
+    let epoch = bench.store().recover().await.unwrap();
+    bench
+        .ingest(vec![named("f1", "k1", "2026-01-01T00:00:00Z", "Åsens förening")])
+        .await;
+    accept(bench, &["done", "running", "waiting"]).await;
+    let mut timer = new_task("timer");
+    timer.not_before = Some(after(60));
+    timer.warnings = vec!["`TaskId` lästes som `taskId`".to_owned()];
+    accept_new(bench, timer).await;
+    let mut all = done("done", epoch);
+    all.changes = vec![named("f2", "k2", "2026-01-02T00:00:00Z", "Öns förening")];
+    all.announcements = vec![
+        announcement("events", AnnouncementKind::Event, "m1"),
+        announcement("salj", AnnouncementKind::Request, "m2"),
+    ];
+    run(bench, all).await.unwrap();
+    bench.store().announced("events", u64::MAX).await.unwrap();
+    run(bench, wait("waiting", epoch, vec![page("child")]))
+        .await
+        .unwrap();
+    bench.store().start(&id("running"), epoch);
+    bench
+        .store()
+        .put_conversation("c1", r#"{"ask":"vilken?"}"#, after(600))
+        .await
+        .unwrap();
+    bench.store().set_meta("seen", "42").await.unwrap();
+}
+
+/// Writes the golden file of the present version; once per version, and never again.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "writes a file that is kept"]
+async fn write_the_golden_file() {
+    let bench = SqliteBench::new().await;
+    fill(&bench).await;
+    let source = Connection::open(SqliteStore::file(bench.folder.path())).unwrap();
+    let version: u32 = source
+        .query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))
+        .unwrap();
+    let target = golden(version);
+    assert!(!target.exists(), "{} is kept as it is", target.display());
+    source
+        .execute("VACUUM INTO ?1", [target.to_str().unwrap()])
+        .unwrap();
+}
+
+/// Files of every version there ever was open, and say what they said.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_old_file_still_loads() {
+    for version in 1.. {
+        let golden = golden(version);
+        if !golden.exists() {
+            assert!(version > 1, "{} is missing", golden.display());
+            break;
+        }
+        let mut bench = SqliteBench::new().await;
+        bench.store = None;
+        let file = SqliteStore::file(bench.folder.path());
+        std::fs::copy(&golden, &file).unwrap();
+        bench.reopen().await;
+        let store = bench.store();
+
+        let expected = TaskCounts {
+            accepted: 5,
+            complete: 1,
+            queued: 1,
+            running: 1,
+            waiting: 2,
+            ..TaskCounts::default()
+        };
+        assert_eq!(store.counts().await.unwrap(), expected);
+        let status = store.status(&id("done")).await.unwrap().unwrap();
+        assert_eq!(status.outcome, Some(outcome("done", Status::Complete)));
+        let timer = store.record(&id("timer")).await.unwrap().unwrap();
+        assert_eq!(timer.new.not_before, Some(after(60)));
+        assert_eq!(timer.new.warnings, ["`TaskId` lästes som `taskId`"]);
+        assert_eq!(
+            store.status(&id("waiting")).await.unwrap().unwrap().progress,
+            Some((0, 1))
+        );
+        assert_eq!(store.destinations().await.unwrap(), ["salj"]);
+        assert_eq!(store.events(0, 10).await.unwrap()[0].message_id, "m1");
+        let view = store.view(at("2026-02-01T00:00:00Z")).await.unwrap();
+        let customer = store
+            .customer(view, &CustomerId::new("k2"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(customer.name(), "Öns förening");
+        assert_eq!(
+            store.conversation("c1", after(0)).await.unwrap().as_deref(),
+            Some(r#"{"ask":"vilken?"}"#)
+        );
+        assert_eq!(store.get_meta("seen").await.unwrap().as_deref(), Some("42"));
+        assert_eq!(store.damages().await.unwrap(), [""; 0]);
+
+        let epoch = store.recover().await.unwrap();
+        assert_eq!(queue(&bench).await, ["running", "child"]);
+        run(&bench, done("child", epoch)).await.unwrap();
+        assert_eq!(
+            bench.store().status(&id("waiting")).await.unwrap().unwrap().state,
+            TaskState::Queued
+        );
+    }
+}
+
+#[test]
+fn a_damaged_file_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteStore::file(folder.path());
+    std::fs::write(&file, "this was once a store".repeat(1_000)).unwrap();
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    assert!(
+        error
+            .to_string()
+            .starts_with(&format!("{} is damaged", file.display())),
+        "{error}"
+    );
+    assert!(error.hint().contains("backup"), "{}", error.hint());
+}
+
+/// Damage inside is found by the check that `doctor` makes, and never a panic.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_inside_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = SqliteStore::file(folder.path());
+    std::fs::copy(golden(1), &file).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The first page, with the schema, stays.
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[4096..middle] {
+        *byte ^= 0x5A;
+    }
+    std::fs::write(&file, bytes).unwrap();
+    match open(folder.path()) {
+        Err(error) => assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}"),
+        Ok(store) => match store.damages().await {
+            Ok(damages) => assert!(!damages.is_empty()),
+            Err(error) => assert!(error.to_string().contains("malformed"), "{error}"),
+        },
+    }
+}
+
+#[test]
+fn a_later_file_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let file = SqliteStore::file(folder.path());
+    let connection = Connection::open(&file).unwrap();
+    connection
+        .execute("INSERT INTO schema_version(version, applied) VALUES (999, 0)", [])
+        .unwrap();
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error:?}");
+    assert!(error.to_string().contains("version 999"), "{error}");
+    assert!(error.hint().contains("later"), "{}", error.hint());
+    let version: i64 = connection
+        .query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(version, 999);
+}
+
+#[test]
+fn a_strange_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = Connection::open(SqliteStore::file(folder.path())).unwrap();
+    connection
+        .execute_batch("CREATE TABLE recipes (name TEXT)")
+        .unwrap();
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 1, "nothing was added to it");
+}
+
+#[test]
+fn a_folder_in_the_place_of_the_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(SqliteStore::file(folder.path())).unwrap();
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Unavailable { .. }), "{error:?}");
+}
+
+/// Two stores have two ids.
+#[test]
+fn a_store_keeps_its_id() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let clock = Arc::new(TestClock::new());
+    let ids: Vec<String> = [0, 1, 0]
+        .iter()
+        .map(|folder: &usize| {
+            SqliteStore::open(folders[*folder].path(), clock.clone())
+                .unwrap()
+                .store_id()
+        })
+        .collect();
+    assert_eq!(ids[0], ids[2]);
+    assert_ne!(ids[0], ids[1]);
+}
+
+/// Conversations expire; settings of callers do not touch those of the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn conversations_expire_and_settings_stay_apart() {
+    let bench = SqliteBench::new().await;
+    let (store, store_id) = (bench.store(), bench.store().store_id());
+    store.put_conversation("c", "1", after(10)).await.unwrap();
+    store.put_conversation("c", "2", after(20)).await.unwrap();
+    assert_eq!(
+        store.conversation("c", after(19)).await.unwrap().as_deref(),
+        Some("2")
+    );
+    assert_eq!(store.conversation("c", after(20)).await.unwrap(), None);
+    store.set_meta("store_id", "mine").await.unwrap();
+    assert_eq!(store.get_meta("store_id").await.unwrap().as_deref(), Some("mine"));
+    let again = SqliteStore::open(bench.folder.path(), Arc::new(TestClock::new())).unwrap();
+    assert_eq!(again.store_id(), store_id);
+}
+
+/// What doctor is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_tells_how_much_it_holds() {
+    let bench = SqliteBench::new().await;
+    fill(&bench).await;
+    let mut artifact = done("timer", 1);
+    artifact.artifacts = vec![Artifact {
+        path: "a/b.md".to_owned(),
+        content: vec![1],
+    }];
+    bench.store().commit(artifact).await.unwrap();
+    let store = bench.store();
+    let counts = store.fact_counts().await.unwrap();
+    assert_eq!(
+        (counts.facts, counts.customers, counts.newest),
+        (2, 2, Some(after(0)))
+    );
+    assert_eq!(counts.sources, [("Sälj".to_owned(), 2)]);
+    assert_eq!(
+        store.waiting_announcements().await.unwrap(),
+        [("salj".to_owned(), 1)]
+    );
+    assert_eq!(store.announcements(0, 10).await.unwrap().len(), 2);
+    assert_eq!(store.events(0, 10).await.unwrap().len(), 1);
+    assert_eq!(store.events(1, 10).await.unwrap().len(), 0);
+    let sizes = store.sizes();
+    assert!(sizes.database_bytes + sizes.log_bytes > 4_096, "{sizes:?}");
+}

@@ -1,0 +1,174 @@
+//! An agent that does what its task's command says, over the real store: for tests of the runtime itself.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kunder_agent_core::agent::{Agent, GatherError, Work};
+use kunder_agent_core::decision::{Decision, Expect, FollowUp};
+use kunder_agent_core::event::EventDraft;
+use kunder_agent_core::id::AgentName;
+use kunder_agent_core::outcome::{Report, Status};
+use kunder_agent_core::task::Task;
+use kunder_domain::fact::{CustomerId, Fact, FactBody};
+use kunder_agents::Reader;
+
+/// What the tests see and steer.
+#[derive(Default)]
+pub struct Script {
+    /// Decisions made, by task.
+    pub decided: Mutex<BTreeMap<String, u32>>,
+    /// Tasks inside `decide`, by lane; more than one is an overlap.
+    pub inside: Mutex<BTreeMap<String, u32>>,
+    pub overlaps: AtomicU32,
+    /// Tasks in the order in which they were decided.
+    pub order: Mutex<Vec<String>>,
+    gate: (Mutex<bool>, Condvar),
+    /// Set once the first decision of `stale` was made.
+    pub stale_once: AtomicBool,
+    pub gathers: AtomicU32,
+}
+
+impl Script {
+    /// Lets every decision that waits at the gate pass, now and later.
+    pub fn open_gate(&self) {
+        *self.gate.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.gate.1.notify_all();
+    }
+
+    fn wait_at_gate(&self) {
+        let open = self.gate.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.gate.1.wait_timeout_while(open, Duration::from_secs(20), |open| !*open);
+        drop(waited);
+    }
+
+    /// How often a task was decided.
+    pub fn decisions(&self, task: &str) -> u32 {
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner).get(task).copied().unwrap_or(0)
+    }
+}
+
+/// The agent `scripted`.
+pub struct Scripted {
+    pub name: &'static str,
+    pub script: Arc<Script>,
+}
+
+#[async_trait]
+impl Agent<Reader, Fact> for Scripted {
+    type Facts = u64;
+
+    fn name(&self) -> AgentName {
+        AgentName::new(self.name)
+    }
+
+    fn description(&self) -> &'static str {
+        "does what it is told"
+    }
+
+    fn commands(&self) -> &'static [&'static str] {
+        &["note", "gate", "panic", "spin", "split", "page", "timer", "tell", "big"]
+    }
+
+    async fn lane(&self, task: &Task, _reader: &Reader) -> Option<String> {
+        task.customer().map(str::to_owned)
+    }
+
+    async fn gather(&self, work: &Work, reader: &Reader) -> Result<u64, GatherError> {
+        self.script.gathers.fetch_add(1, Ordering::Relaxed);
+        let Some(customer) = work.task.customer() else { return Ok(0) };
+        let unavailable = |error: kunder_domain::portfolio::PortfolioError| GatherError::Unavailable(error.to_string());
+        let view = reader.view(work.now).await.map_err(unavailable)?;
+        let customer = reader.customer(view, &CustomerId::new(customer)).await.map_err(unavailable)?;
+        Ok(customer.map_or(0, |customer| customer.version))
+    }
+
+    fn decide(&self, work: &Work, version: &u64) -> Decision<Fact> {
+        let task = work.task.task_id.to_string();
+        let lane = work.task.customer().unwrap_or("").to_owned();
+        *self.script.decided.lock().unwrap_or_else(PoisonError::into_inner).entry(task.clone()).or_default() += 1;
+        self.script.order.lock().unwrap_or_else(PoisonError::into_inner).push(task.clone());
+        if !lane.is_empty() {
+            let mut inside = self.script.inside.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = inside.entry(lane.clone()).or_default();
+            *count += 1;
+            if *count > 1 {
+                self.script.overlaps.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let decision = self.act(work, *version);
+        if !lane.is_empty() {
+            let mut inside = self.script.inside.lock().unwrap_or_else(PoisonError::into_inner);
+            *inside.entry(lane).or_default() -= 1;
+        }
+        decision
+    }
+}
+
+impl Scripted {
+    fn act(&self, work: &Work, version: u64) -> Decision<Fact> {
+        let done = |text: &str| Decision::done(Report::new(Status::Complete, text));
+        match (work.task.command().unwrap_or("note"), &work.joined) {
+            ("gate", _) => {
+                self.script.wait_at_gate();
+                done("passed")
+            }
+            ("panic", _) => panic!("told to"),
+            ("spin", _) => {
+                self.script.wait_at_gate();
+                done("too late")
+            }
+            ("split", None) => {
+                let pages = work.task.param("pages").and_then(|pages| pages.parse().ok()).unwrap_or(3_u32);
+                let page = |number| FollowUp::new(format!("page-{number}"), self.name, "page").param("number", number);
+                Decision::wait((0..pages).map(page).collect())
+            }
+            ("split", Some(joined)) => {
+                let numbers: Vec<String> = joined.iter().map(|outcome| outcome.report.summary.clone()).collect();
+                done(&numbers.join(" "))
+            }
+            ("page", _) => {
+                if work.task.instruction.params.get("number").and_then(serde_json::Value::as_u64) == Some(7) {
+                    self.script.wait_at_gate();
+                }
+                done(&work.task.instruction.params["number"].to_string())
+            }
+            ("timer", _) => {
+                let mut decision = done("set");
+                decision.follow_ups.push(FollowUp::new("later", self.name, "note").at(work.now + jiff::SignedDuration::from_hours(48)));
+                decision
+            }
+            ("tell", _) => {
+                let mut decision = done("told");
+                decision.events.push(EventDraft::general("told", serde_json::json!({"by": self.name})));
+                decision
+            }
+            ("big", _) => {
+                let mut decision = done("big");
+                if let kunder_agent_core::decision::Resolution::Done(report) = &mut decision.verdict {
+                    report.set("health", &vec!["x".repeat(1_000); 5_000]);
+                }
+                decision
+            }
+            _ => self.note(work, version),
+        }
+    }
+
+    fn note(&self, work: &Work, version: u64) -> Decision<Fact> {
+        let mut decision = Decision::done(Report::new(Status::Complete, "noted"));
+        let Some(customer) = work.task.customer() else { return decision };
+        decision.expects.push(Expect { entity: customer.to_owned(), version });
+        decision.changes.push(Fact {
+            id: format!("{}/note", work.task.task_id),
+            customer: CustomerId::new(customer),
+            observed: work.now,
+            source: "test".to_owned(),
+            actor: self.name.to_owned(),
+            body: FactBody::Profile { field: "note".to_owned(), value: work.task.task_id.to_string() },
+        });
+        decision.events.push(EventDraft::about("noted", customer, serde_json::json!({"customer": customer})));
+        decision
+    }
+}

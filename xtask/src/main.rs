@@ -1,0 +1,87 @@
+//! `cargo xtask`: brings what the tests need, runs them, and checks the rules that no compiler checks.
+#![forbid(unsafe_code)]
+
+mod command;
+mod complaint;
+mod coverage;
+mod guarantees;
+mod layers;
+mod references;
+mod rust_source;
+mod suite;
+mod tidy;
+mod tools;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Chores of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Bring what the tests need into target/tools: nats-server, a Python with nats-py, cargo-nextest
+    Tools,
+    /// Bring the tools, check the rules, build `kunder`, run all tests
+    Test {
+        /// Passed on to `cargo nextest run --workspace`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Check formatting and lints, then everything that `test` does
+    Ci,
+    /// Check which crate may depend on which, and where each outside library lives
+    Layers,
+    /// Check the shape of every Rust file
+    Tidy,
+    /// Check that what tests/coverage.toml refers to exists, and print the share of rows held
+    Coverage {
+        /// Also list the rows and decisions that nothing holds yet
+        #[arg(long)]
+        missing: bool,
+    },
+    /// Check that every sentence of GUARANTEES.md names a test that exists
+    Guarantees,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().chore, &root()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complaint::report(&error),
+    }
+}
+
+fn run(chore: Chore, root: &Path) -> Result<()> {
+    match chore {
+        Chore::Tools => println!("{}", tools::bring(root)?),
+        Chore::Test { args } => suite::test(root, &args)?,
+        Chore::Ci => suite::ci(root)?,
+        Chore::Layers => println!("{}", layers::check(root)?),
+        Chore::Tidy => println!("{}", tidy::check(root)?),
+        Chore::Coverage { missing } => {
+            println!("{}", coverage::check(root)?);
+            if missing {
+                println!("{}", coverage::missing(root)?.join("\n"));
+            }
+        }
+        Chore::Guarantees => println!("{}", guarantees::check(root)?),
+    }
+    Ok(())
+}
+
+/// The folder of the root manifest: the parent of this package, which cargo names when it runs us.
+fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(package)
+        .parent()
+        .expect("the package stands in a folder of the workspace")
+        .to_owned()
+}

