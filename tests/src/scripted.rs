@@ -126,6 +126,8 @@ impl Scripted {
                 Decision::wait((0..pages).map(page).collect())
             }
             ("split", Some(joined)) => {
+                let whole = |outcome: &kunder_agent_core::outcome::Outcome| outcome.report.blocks["health"].as_array().map_or(0, Vec::len);
+                assert!(joined.iter().all(|outcome| whole(outcome) == 300), "pages are joined whole");
                 let numbers: Vec<String> = joined.iter().map(|outcome| outcome.report.summary.clone()).collect();
                 done(&numbers.join(" "))
             }
@@ -133,7 +135,11 @@ impl Scripted {
                 if work.task.instruction.params.get("number").and_then(serde_json::Value::as_u64) == Some(7) {
                     self.script.wait_at_gate();
                 }
-                done(&work.task.instruction.params["number"].to_string())
+                let mut decision = done(&work.task.instruction.params["number"].to_string());
+                if let kunder_agent_core::decision::Resolution::Done(report) = &mut decision.verdict {
+                    report.set("health", &vec!["row"; 300]);
+                }
+                decision
             }
             ("timer", _) => {
                 let mut decision = done("set");

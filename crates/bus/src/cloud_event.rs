@@ -39,7 +39,9 @@ pub fn decode_value(value: &str) -> Result<String, std::string::FromUtf8Error> {
     let mut bytes = Vec::with_capacity(unquoted.len());
     let mut rest = unquoted.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        let hex = (first == b'%').then(|| tail.get(..2).and_then(hex_byte)).flatten();
+        let hex = (first == b'%')
+            .then(|| tail.get(..2).and_then(hex_byte))
+            .flatten();
         bytes.push(hex.unwrap_or(first));
         rest = if hex.is_some() { &tail[2..] } else { tail };
     }
@@ -50,7 +52,10 @@ pub fn decode_value(value: &str) -> Result<String, std::string::FromUtf8Error> {
 ///
 /// # Errors
 /// 400 with the attribute that is missing or wrong.
-pub fn read<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>, payload: &[u8]) -> Result<Arrived, Refusal> {
+pub fn read<'a>(
+    headers: impl Iterator<Item = (&'a str, &'a str)>,
+    payload: &[u8],
+) -> Result<Arrived, Refusal> {
     let mut attributes = Map::new();
     let mut traceparent = None;
     let mut structured = false;
@@ -75,7 +80,12 @@ pub fn read<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>, payload: &[u8
         return attributes_of(&event, traceparent, data, "");
     }
     if attributes.is_empty() {
-        return Ok(Arrived { id: None, time: None, traceparent, data: payload.to_vec() });
+        return Ok(Arrived {
+            id: None,
+            time: None,
+            traceparent,
+            data: payload.to_vec(),
+        });
     }
     attributes_of(&attributes, traceparent, payload.to_vec(), "ce-")
 }
@@ -93,32 +103,52 @@ fn attributes_of(
     };
     let needed = |name: &str| match text(name)? {
         Some(text) if !text.trim().is_empty() => Ok(text),
-        _ => Err(Refusal::field(format!("{prefix}{name}"), "is missing").hint("a CloudEvent needs specversion, id, source and type")),
+        _ => Err(Refusal::field(format!("{prefix}{name}"), "is missing")
+            .hint("a CloudEvent needs specversion, id, source and type")),
     };
     let version = needed("specversion")?;
     if version != "1.0" {
-        return Err(Refusal::field(format!("{prefix}specversion"), format!("is `{version}`, must be `1.0`")));
+        return Err(Refusal::field(
+            format!("{prefix}specversion"),
+            format!("is `{version}`, must be `1.0`"),
+        ));
     }
     needed("type")?;
     let id = format!("{}/{}", needed("source")?, needed("id")?);
     let time = match text("time")? {
         None => None,
         Some(text) => Some(text.parse().map_err(|_| {
-            Refusal::field(format!("{prefix}time"), "must be an RFC 3339 time such as 2026-11-22T10:00:00Z")
+            Refusal::field(
+                format!("{prefix}time"),
+                "must be an RFC 3339 time such as 2026-11-22T10:00:00Z",
+            )
         })?),
     };
     let traceparent = traceparent.or(text("traceparent")?.map(str::to_owned));
-    Ok(Arrived { id: Some(id), time, traceparent, data })
+    Ok(Arrived {
+        id: Some(id),
+        time,
+        traceparent,
+        data,
+    })
 }
 
 /// True for one event in JSON, false for anything that is no CloudEvents media type.
 fn structured_mode(content_type: &str) -> Result<bool, Refusal> {
-    let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let media = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match media.as_str() {
         "application/cloudevents+json" => Ok(true),
         other if other.starts_with("application/cloudevents") => Err(Refusal::field(
             "content-type",
-            format!("is `{}`, only application/cloudevents+json is understood", other.escape_debug()),
+            format!(
+                "is `{}`, only application/cloudevents+json is understood",
+                other.escape_debug()
+            ),
         )),
         _ => Ok(false),
     }
@@ -130,7 +160,10 @@ fn data(event: &mut Map<String, Value>) -> Result<Vec<u8>, Refusal> {
         .and_then(Value::as_str)
         .is_none_or(|media| media.to_ascii_lowercase().contains("json"));
     match (event.remove("data"), event.remove("data_base64")) {
-        (Some(_), Some(_)) => Err(Refusal::field("data_base64", "stands beside `data`: one of them is too much")),
+        (Some(_), Some(_)) => Err(Refusal::field(
+            "data_base64",
+            "stands beside `data`: one of them is too much",
+        )),
         (None, None) => Ok(Vec::new()),
         (None, Some(Value::String(text))) => {
             base64::decode(&text).ok_or_else(|| Refusal::field("data_base64", "is not base64"))
@@ -178,7 +211,12 @@ mod tests {
         for character in char::MIN..=char::MAX {
             let value = format!("\"{character}%41 {character}");
             let encoded = encode_value(&value);
-            assert!(encoded.bytes().all(|byte| (0x21..=0x7E).contains(&byte) && byte != b'"'), "{encoded}");
+            assert!(
+                encoded
+                    .bytes()
+                    .all(|byte| (0x21..=0x7E).contains(&byte) && byte != b'"'),
+                "{encoded}"
+            );
             assert_eq!(decode_value(&encoded).unwrap(), value);
         }
         assert_eq!(encode_value("Euro €"), "Euro%20%E2%82%AC");
@@ -230,7 +268,10 @@ mod tests {
             headers.push((name, value));
             binary(&headers).unwrap_err()
         };
-        assert_eq!(with("ce-specversion", "0.3"), "`ce-specversion` is `0.3`, must be `1.0`");
+        assert_eq!(
+            with("ce-specversion", "0.3"),
+            "`ce-specversion` is `0.3`, must be `1.0`"
+        );
         assert!(with("ce-time", "yesterday").starts_with("`ce-time` must be"));
         assert!(with("ce-id", "%C0%A0").starts_with("`ce-id` is not UTF-8"));
         assert!(with("content-type", "application/cloudevents-batch+json").starts_with("`content-type` is"));
@@ -244,12 +285,22 @@ mod tests {
     #[test]
     fn structured_mode_carries_data_in_three_ways() {
         let event = |rest: &str| {
-            structured(&format!(r#"{{"specversion":"1.0","id":"7","source":"/salj","type":"t","traceparent":"00-x"{rest}}}"#))
+            structured(&format!(
+                r#"{{"specversion":"1.0","id":"7","source":"/salj","type":"t","traceparent":"00-x"{rest}}}"#
+            ))
         };
         let arrived = event(r#","data":{"å":1}"#).unwrap();
         assert_eq!(arrived.data, "{\"å\":1}".as_bytes());
-        assert_eq!((arrived.id.as_deref(), arrived.traceparent.as_deref()), (Some("/salj/7"), Some("00-x")));
-        assert_eq!(event(r#","datacontenttype":"text/plain","data":"hej""#).unwrap().data, b"hej");
+        assert_eq!(
+            (arrived.id.as_deref(), arrived.traceparent.as_deref()),
+            (Some("/salj/7"), Some("00-x"))
+        );
+        assert_eq!(
+            event(r#","datacontenttype":"text/plain","data":"hej""#)
+                .unwrap()
+                .data,
+            b"hej"
+        );
         assert_eq!(event(r#","data":"hej""#).unwrap().data, b"\"hej\"");
         assert_eq!(event(r#","data_base64":"aGVq""#).unwrap().data, b"hej");
         assert!(event(r#","data":1,"data_base64":"aGVq""#).is_err());

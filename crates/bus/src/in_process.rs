@@ -57,7 +57,10 @@ impl InProcessBus {
             seen_in_order: VecDeque::new(),
             last_events: BTreeMap::new(),
         };
-        Self { sender: broadcast::channel(BACKLOG).0, state: Arc::new(Mutex::new(state)) }
+        Self {
+            sender: broadcast::channel(BACKLOG).0,
+            state: Arc::new(Mutex::new(state)),
+        }
     }
 
     /// Listens from now on to all subjects that match.
@@ -67,19 +70,32 @@ impl InProcessBus {
         state.subscriptions += 1;
         let number = state.subscriptions;
         state.listening.insert(number, pattern.clone());
-        Subscription { number, pattern, receiver: self.sender.subscribe(), state: Arc::clone(&self.state) }
+        Subscription {
+            number,
+            pattern,
+            receiver: self.sender.subscribe(),
+            state: Arc::clone(&self.state),
+        }
     }
 
     fn take(&self, state: &mut State, store: &str, announcement: &Announcement) -> Result<(), AnnounceError> {
         check_subject(&announcement.subject).map_err(|error| AnnounceError::Refused(error.to_string()))?;
         if announcement.body.len() > PAYLOAD_BYTES_MAX {
             let bytes = announcement.body.len();
-            return Err(AnnounceError::Refused(format!("{bytes} bytes are over the limit of {PAYLOAD_BYTES_MAX}")));
+            return Err(AnnounceError::Refused(format!(
+                "{bytes} bytes are over the limit of {PAYLOAD_BYTES_MAX}"
+            )));
         }
-        let heard = state.listening.values().any(|pattern| pattern.matches(&announcement.subject));
+        let heard = state
+            .listening
+            .values()
+            .any(|pattern| pattern.matches(&announcement.subject));
         match announcement.kind {
             AnnouncementKind::Request if !heard => {
-                return Err(AnnounceError::Unavailable(format!("nobody listens on {}", announcement.subject)));
+                return Err(AnnounceError::Unavailable(format!(
+                    "nobody listens on {}",
+                    announcement.subject
+                )));
             }
             AnnouncementKind::Event => {
                 let last = state.last_events.entry(store.to_owned()).or_default();

@@ -6,6 +6,7 @@ use async_nats::Client;
 use async_nats::jetstream::Context;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::subject::Subjects;
+use tokio::sync::watch;
 
 mod announce;
 pub(crate) mod client;
@@ -37,6 +38,8 @@ pub struct NatsBus {
 
 pub(crate) struct Shared {
     pub(crate) client: Client,
+    /// How often the connection was made.
+    pub(crate) connects: watch::Receiver<u64>,
     pub(crate) jetstream: Context,
     pub(crate) config: NatsConfig,
     pub(crate) clock: Arc<dyn Clock>,
@@ -56,13 +59,14 @@ impl NatsBus {
     /// A wrong setting, no connection, a server that lacks what is needed, or a stream that cannot be as we need it.
     pub async fn connect(config: NatsConfig, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
         config.check()?;
-        let client = connection::open(&config, &format!("{} runner", config.process)).await?;
+        let (client, connects) = connection::open(&config, &format!("{} runner", config.process)).await?;
         let jetstream = connection::jetstream(&client, &config);
         let api_level = connection::api_level(&client, &jetstream, &config).await?;
         let streams = Streams::new(&config);
         let shared = Shared {
             subjects: Subjects::new(&config.process),
             client,
+            connects,
             jetstream,
             config,
             clock,
@@ -73,7 +77,9 @@ impl NatsBus {
         for stream in shared.streams.without_tasks() {
             shared.streams.ensure(&shared, stream).await?;
         }
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     /// The largest message the server takes, in bytes, headers included.

@@ -101,10 +101,19 @@ mod tests {
 
     #[test]
     fn what_is_no_subject_is_refused() {
-        assert!(matches!("a..b".parse::<Pattern>(), Err(PatternError::EmptyToken(_))));
+        assert!(matches!(
+            "a..b".parse::<Pattern>(),
+            Err(PatternError::EmptyToken(_))
+        ));
         assert!(matches!("a b".parse::<Pattern>(), Err(PatternError::Space(_))));
-        assert!(matches!("a.>.b".parse::<Pattern>(), Err(PatternError::Wildcard(_))));
-        assert!(matches!("a.b*".parse::<Pattern>(), Err(PatternError::Wildcard(_))));
+        assert!(matches!(
+            "a.>.b".parse::<Pattern>(),
+            Err(PatternError::Wildcard(_))
+        ));
+        assert!(matches!(
+            "a.b*".parse::<Pattern>(),
+            Err(PatternError::Wildcard(_))
+        ));
         assert!(matches!(check_subject("a.*"), Err(PatternError::Wildcard(_))));
         assert_eq!(check_subject("a.b=2A"), Ok(()));
     }

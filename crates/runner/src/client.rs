@@ -105,7 +105,7 @@ impl Client {
     #[must_use]
     pub fn import_batch(&self) -> usize {
         match self {
-            Self::Embedded(_) | Self::Socket(_) => 1_000,
+            Self::Embedded(_) | Self::Socket(_) => 4_000,
             Self::Nats { .. } => 250,
         }
     }

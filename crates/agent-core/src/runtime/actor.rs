@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::lanes::{Entry, LaneGuard};
+use super::lanes::{Entry, LaneGuard, Lanes};
 use super::mailbox::{Letter, Place};
 use super::{Core, work};
 use crate::id::AgentName;
@@ -22,8 +22,13 @@ struct Window {
     ready: BTreeMap<u64, (Box<TaskRecord>, Option<LaneGuard>)>,
     /// All numbers that are ready, waiting for a lane, or running.
     known: BTreeSet<u64>,
+    running: BTreeSet<u64>,
+    /// Running ones that the journal has as queued: a parent whose children ended before its own job did.
+    again: BTreeSet<u64>,
     /// Places of accepted tasks that have not started, in the window or only in the journal.
     places: BTreeMap<u64, Place>,
+    /// The highest number the journal was read up to.
+    refilled: u64,
     /// Whether the journal holds more than the window: then the order of acceptance is read from there.
     overflowed: bool,
 }
@@ -37,14 +42,14 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<C
     slot.mailbox.nudge();
     loop {
         while let Some(letter) = slot.mailbox.letters().take() {
-            window.open(letter);
+            window.open(letter, &core.lanes);
         }
         let room = !core.is_draining() && window.ready.len() < REFILL;
         if room && slot.mailbox.letters().take_refill() {
             match core.journal.queued(name, 0, window.known.len() + REFILL, core.now()).await {
                 Ok(records) => {
                     failures = 0;
-                    window.refill(records);
+                    window.refill(records, &core.lanes);
                 }
                 Err(error) => {
                     failures += 1;
@@ -62,6 +67,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<C
             };
             if let Entry::Entered(record, guard) = entry {
                 window.places.remove(&number);
+                window.running.insert(number);
                 let job_core = Arc::clone(&core);
                 let agent = Arc::clone(&slot.agent);
                 let job = core.clock.spawn(Box::pin(async move {
@@ -72,7 +78,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<C
             }
         }
         if core.is_draining() && jobs.is_empty() {
-            core.lanes.forget(&window.known);
+            core.lanes.forget_all(&window.known);
             return;
         }
         if window.ready.is_empty() && window.overflowed {
@@ -82,6 +88,10 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<C
             biased;
             Some((number, ended)) = jobs.next(), if !jobs.is_empty() => {
                 window.known.remove(&number);
+                window.running.remove(&number);
+                if window.again.remove(&number) {
+                    slot.mailbox.nudge();
+                }
                 if let Err(panic) = ended {
                     core.give_up(format!("the runtime itself panicked while agent {name} worked: {panic}"));
                     return;
@@ -93,13 +103,22 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<C
 }
 
 impl Window {
-    fn open(&mut self, letter: Letter) {
+    fn open(&mut self, letter: Letter, lanes: &Lanes) {
         match letter {
             Letter::Task(record, place) => {
-                self.places.insert(record.number, place);
-                // Behind tasks that are only in the journal it has to wait for its turn there.
-                if !self.overflowed && self.known.insert(record.number) {
-                    self.ready.insert(record.number, (record, None));
+                let number = record.number;
+                // The journal may have been read between the task's acceptance and this letter.
+                let came_late = self.running.contains(&number) || (number <= self.refilled && !self.known.contains(&number));
+                if came_late {
+                    lanes.forget(&record);
+                    return;
+                }
+                self.places.insert(number, place);
+                if self.overflowed {
+                    // Behind tasks that are only in the journal it has to wait for its turn there.
+                    lanes.forget(&record);
+                } else if self.known.insert(number) {
+                    self.ready.insert(number, (record, None));
                 }
             }
             Letter::Granted(record, guard) => {
@@ -109,10 +128,14 @@ impl Window {
         }
     }
 
-    fn refill(&mut self, records: Vec<TaskRecord>) {
+    fn refill(&mut self, records: Vec<TaskRecord>, lanes: &Lanes) {
         self.overflowed = records.len() >= self.known.len() + REFILL;
         for record in records {
-            if self.known.insert(record.number) {
+            self.refilled = self.refilled.max(record.number);
+            if self.running.contains(&record.number) {
+                self.again.insert(record.number);
+            } else if self.known.insert(record.number) {
+                lanes.ticket(&record);
                 self.ready.insert(record.number, (Box::new(record), None));
             }
         }

@@ -43,10 +43,16 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         let new = NewTask { task, agent: name.clone(), lane, now: core.now(), parent: None, not_before: None, announced: true, warnings };
         match core.journal.accept(new).await.map_err(away)? {
             Acceptance::New(record) => {
-                core.timers.notify_one();
+                let has_deadline = record.new.task.deadline.is_some();
                 match place {
-                    Some(place) => slot.mailbox.letters().put(Letter::Task(Box::new(record), place)),
+                    Some(place) => {
+                        core.lanes.ticket(&record);
+                        slot.mailbox.letters().put(Letter::Task(Box::new(record), place));
+                    }
                     None => slot.mailbox.nudge(),
+                }
+                if has_deadline {
+                    core.timers.notify_one();
                 }
                 tracing::debug!(task = %task_id, agent = %name, "task accepted");
                 Ok(Receipt { task_id, agent: name, known: false })

@@ -137,7 +137,8 @@ fn outcome<P, C>(core: &Core<P, C>, record: &TaskRecord, started: Timestamp, now
         let blocker = unmet(task.locale(), verdict);
         outcome.report.block(blocker);
     }
-    fit(outcome, core.config.outcome)
+    // A page's outcome never leaves the store: its parent joins it whole, and what the parent says is made to fit.
+    if record.new.announced { fit(outcome, core.config.outcome) } else { (outcome, Vec::new()) }
 }
 
 /// Says in words which criterion was not met, or could not be measured (D-37, S3-58).

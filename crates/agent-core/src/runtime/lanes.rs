@@ -6,14 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use super::mailbox::{Letter, Letters};
 use crate::journal::TaskRecord;
 
-/// All lanes. A lane exists while somebody is in it.
+/// All lanes. A lane exists while somebody is in it or has a ticket for it.
 #[derive(Clone, Default)]
 pub(super) struct Lanes {
-    lanes: Arc<Mutex<BTreeMap<String, Waiting>>>,
+    lanes: Arc<Mutex<BTreeMap<String, Lane>>>,
 }
 
-/// Who waits for a lane, by the number of the task.
-type Waiting = BTreeMap<u64, (Box<TaskRecord>, Weak<Letters>)>;
+#[derive(Default)]
+struct Lane {
+    occupied: bool,
+    /// Numbers of accepted tasks that have not entered; the lowest one is next, also before its actor has come to it.
+    tickets: BTreeSet<u64>,
+    /// Those whose actor has come.
+    waiting: BTreeMap<u64, (Box<TaskRecord>, Weak<Letters>)>,
+}
 
 /// The right to be in a lane; handed to the next in line when it is dropped.
 pub(super) struct LaneGuard {
@@ -25,47 +31,83 @@ pub(super) struct LaneGuard {
 /// What became of asking for a lane.
 pub(super) enum Entry {
     Entered(Box<TaskRecord>, LaneGuard),
-    /// Somebody is in it: the task comes back through the mailbox when it is its turn.
+    /// Somebody is in it, or before it: the task comes back through the mailbox when it is its turn.
     Waiting,
 }
 
 impl Lanes {
+    /// Takes a ticket for an accepted task, so that a later one of another agent does not overtake it.
+    pub(super) fn ticket(&self, record: &TaskRecord) {
+        if let Some(lane) = &record.new.lane {
+            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            lanes.entry(lane.clone()).or_default().tickets.insert(record.number);
+        }
+    }
+
     /// Enters the task's lane, or queues for it.
     pub(super) fn enter(&self, record: Box<TaskRecord>, mailbox: &Arc<Letters>) -> Entry {
-        let Some(lane) = record.new.lane.clone() else {
+        let Some(name) = record.new.lane.clone() else {
             return Entry::Entered(record, LaneGuard { lanes: self.clone(), lane: None });
         };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = lanes.get_mut(&lane) {
-            waiting.insert(record.number, (record, Arc::downgrade(mailbox)));
+        let lane = lanes.entry(name.clone()).or_default();
+        lane.tickets.insert(record.number);
+        if lane.occupied || lane.tickets.first() != Some(&record.number) {
+            lane.waiting.insert(record.number, (record, Arc::downgrade(mailbox)));
             return Entry::Waiting;
         }
-        lanes.insert(lane.clone(), Waiting::new());
-        Entry::Entered(record, LaneGuard { lanes: self.clone(), lane: Some(lane) })
+        lane.occupied = true;
+        lane.tickets.remove(&record.number);
+        Entry::Entered(record, LaneGuard { lanes: self.clone(), lane: Some(name) })
     }
 
-    /// Forgets what of these numbers waits; whoever restarts reads them from the journal again.
-    pub(super) fn forget(&self, numbers: &BTreeSet<u64>) {
+    /// Takes a task's ticket back; whoever needs it reads the task from the journal.
+    pub(super) fn forget(&self, record: &TaskRecord) {
+        let Some(name) = &record.new.lane else { return };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        for waiting in lanes.values_mut() {
-            waiting.retain(|number, _| !numbers.contains(number));
+        if let Some(lane) = lanes.get_mut(name) {
+            lane.tickets.remove(&record.number);
+            lane.waiting.remove(&record.number);
+        }
+        self.admit_next(&mut lanes, name);
+    }
+
+    /// Takes back what an actor that ends leaves behind.
+    pub(super) fn forget_all(&self, numbers: &BTreeSet<u64>) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let names: Vec<String> = lanes.keys().cloned().collect();
+        for name in names {
+            if let Some(lane) = lanes.get_mut(&name) {
+                lane.tickets.retain(|number| !numbers.contains(number));
+                lane.waiting.retain(|number, _| !numbers.contains(number));
+            }
+            self.admit_next(&mut lanes, &name);
         }
     }
 
-    fn leave(&self, lane: &str) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let next = lanes.get_mut(lane).and_then(BTreeMap::pop_first);
-            let Some((_, (record, mailbox))) = next else {
-                lanes.remove(lane);
-                return;
-            };
+    /// Lets the next in line enter if the lane is free and its actor has come.
+    fn admit_next(&self, lanes: &mut BTreeMap<String, Lane>, name: &str) {
+        let Some(lane) = lanes.get_mut(name) else { return };
+        while let (false, Some(first)) = (lane.occupied, lane.tickets.first().copied()) {
+            let Some((record, mailbox)) = lane.waiting.remove(&first) else { return };
+            lane.tickets.remove(&first);
+            // The actor of a mailbox that is gone reads its task from the journal when it is back.
             if let Some(mailbox) = mailbox.upgrade() {
-                let guard = LaneGuard { lanes: self.clone(), lane: Some(lane.to_owned()) };
-                mailbox.put(Letter::Granted(record, guard));
-                return;
+                lane.occupied = true;
+                mailbox.put(Letter::Granted(record, LaneGuard { lanes: self.clone(), lane: Some(name.to_owned()) }));
             }
         }
+        if !lane.occupied && lane.tickets.is_empty() {
+            lanes.remove(name);
+        }
+    }
+
+    fn leave(&self, name: &str) {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get_mut(name) {
+            lane.occupied = false;
+        }
+        self.admit_next(&mut lanes, name);
     }
 }
 
@@ -122,6 +164,21 @@ mod tests {
         assert_eq!(number, 3);
         drop(third);
         assert!(matches!(lanes.enter(record(5, Some("x")), &letters), Entry::Entered(..)), "the lane is free again");
+    }
+
+    #[test]
+    fn an_accepted_task_is_not_overtaken_before_its_actor_has_come() {
+        let (lanes, letters) = (Lanes::default(), Arc::new(Letters::default()));
+        lanes.ticket(&record(1, Some("x")));
+        lanes.ticket(&record(2, Some("x")));
+        assert!(matches!(lanes.enter(record(2, Some("x")), &letters), Entry::Waiting));
+        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else { panic!("it is first") };
+        drop(first);
+        assert_eq!(granted(&letters).map(|(number, _)| number), Some(2));
+        lanes.ticket(&record(3, Some("x")));
+        assert!(matches!(lanes.enter(record(4, Some("x")), &letters), Entry::Waiting));
+        lanes.forget(&record(3, Some("x")));
+        assert_eq!(granted(&letters).map(|(number, _)| number), Some(4), "a forgotten ticket holds nobody up");
     }
 
     #[test]

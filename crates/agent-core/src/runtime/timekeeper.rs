@@ -31,11 +31,13 @@ pub(super) async fn keep_time<P: Send + Sync + 'static, C: Send + 'static>(core:
         tokio::select! {
             biased;
             () = core.timers.notified() => {}
-            () = core.clock.sleep_until(until) => core.nudge_all(),
+            () = core.clock.sleep_until(until) => {}
         }
     }
 }
 
+/// Ends what has expired and wakes the actors for what has fallen due; returns when to look again.
+/// Both are asked about the same `now`, so that nothing falls due between the two questions.
 async fn tick<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, now: Timestamp) -> Result<Timestamp, JournalError> {
     loop {
         let expired = core.journal.expired(now, EXPIRED_BATCH).await?;
@@ -47,6 +49,7 @@ async fn tick<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, no
             break;
         }
     }
+    core.nudge_all();
     let next = core.journal.next_due(now).await?;
     Ok(next.unwrap_or(Timestamp::MAX).min(now.checked_add(LONGEST).unwrap_or(Timestamp::MAX)))
 }

@@ -38,12 +38,17 @@ impl Bus for NatsBus {
         let shared = &self.shared;
         if shared.client.connection_state() != State::Connected {
             // What is sent now would wait in the client and arrive out of order with the next try.
-            return (0, Some(AnnounceError::Unavailable("not connected to nats".to_owned())));
+            return (
+                0,
+                Some(AnnounceError::Unavailable("not connected to nats".to_owned())),
+            );
         }
         let mut taken = 0;
         for run in batch.chunk_by(|one, next| one.kind == next.kind) {
             let (count, error) = match run[0].kind {
-                AnnouncementKind::Result | AnnouncementKind::Request => shared.announce_once_per_subject(store, run).await,
+                AnnouncementKind::Result | AnnouncementKind::Request => {
+                    shared.announce_once_per_subject(store, run).await
+                }
                 AnnouncementKind::Event => shared.announce_events(store, run).await,
                 AnnouncementKind::Reply => shared.announce_replies(store, run).await,
             };
@@ -69,7 +74,10 @@ impl Shared {
         let mut taken = 0;
         while taken < run.len() {
             let (prepared, refused) = self.prepare(store, &run[taken..], |headers, _| {
-                headers.insert(header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, HeaderValue::from(0_u64));
+                headers.insert(
+                    header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
+                    HeaderValue::from(0_u64),
+                );
             });
             for answer in self.publish(prepared).await {
                 if let Err(error) = answer {
@@ -99,16 +107,26 @@ impl Shared {
                 Err(error) => return (taken, Some(error)),
             };
             let held = tail.number(store).unwrap_or(0);
-            taken += run[taken..].iter().take_while(|event| event.number <= held).count();
+            taken += run[taken..]
+                .iter()
+                .take_while(|event| event.number <= held)
+                .count();
             if taken == run.len() {
                 self.put_tail(tail);
                 return (taken, None);
             }
             let rest = &run[taken..];
-            let (prepared, refused) = self.prepare(store, rest, |headers, index| match index.checked_sub(1) {
-                None => headers.insert(header::NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(tail.sequence)),
-                Some(before) => headers.insert(header::NATS_EXPECTED_LAST_MESSAGE_ID, token(&rest[before].message_id)),
-            });
+            let (prepared, refused) =
+                self.prepare(store, rest, |headers, index| match index.checked_sub(1) {
+                    None => headers.insert(
+                        header::NATS_EXPECTED_LAST_SEQUENCE,
+                        HeaderValue::from(tail.sequence),
+                    ),
+                    Some(before) => headers.insert(
+                        header::NATS_EXPECTED_LAST_MESSAGE_ID,
+                        token(&rest[before].message_id),
+                    ),
+                });
             let answers = self.publish(prepared).await;
             let before = taken;
             let broken = self.follow(store, run, &mut taken, &mut tail, answers);
@@ -119,7 +137,12 @@ impl Shared {
                     tries = if taken > before { 0 } else { tries + 1 };
                     if tries == CHAIN_TRIES {
                         let stream = &self.streams.events;
-                        return (taken, Some(AnnounceError::Unavailable(format!("others keep writing to {stream}"))));
+                        return (
+                            taken,
+                            Some(AnnounceError::Unavailable(format!(
+                                "others keep writing to {stream}"
+                            ))),
+                        );
                     }
                     continue;
                 }
@@ -206,7 +229,11 @@ impl Shared {
             match headers {
                 Ok(mut headers) => {
                     condition(&mut headers, index);
-                    prepared.push((announcement.subject.clone(), headers, Bytes::copy_from_slice(&announcement.body)));
+                    prepared.push((
+                        announcement.subject.clone(),
+                        headers,
+                        Bytes::copy_from_slice(&announcement.body),
+                    ));
                 }
                 Err(error) => return (prepared, Some(error)),
             }
@@ -242,7 +269,10 @@ enum Broken {
 }
 
 fn is_overtaken(error: &PublishError) -> bool {
-    matches!(error.kind(), PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId)
+    matches!(
+        error.kind(),
+        PublishErrorKind::WrongLastSequence | PublishErrorKind::WrongLastMessageId
+    )
 }
 
 /// What a failed publish means for the relay.
@@ -250,7 +280,9 @@ fn reaction(subject: &str, error: &PublishError) -> AnnounceError {
     let too_large = |code: ErrorCode| code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM;
     match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => AnnounceError::Refused(with_causes(error)),
-        PublishErrorKind::StreamNotFound => AnnounceError::Unavailable(format!("nobody takes messages on {subject}")),
+        PublishErrorKind::StreamNotFound => {
+            AnnounceError::Unavailable(format!("nobody takes messages on {subject}"))
+        }
         _ if broker_code(error).is_some_and(too_large) => AnnounceError::Refused(with_causes(error)),
         _ => AnnounceError::Unavailable(with_causes(error)),
     }
@@ -258,5 +290,7 @@ fn reaction(subject: &str, error: &PublishError) -> AnnounceError {
 
 fn broker_code(error: &PublishError) -> Option<ErrorCode> {
     let cause = std::error::Error::source(error)?;
-    cause.downcast_ref::<async_nats::jetstream::Error>().map(async_nats::jetstream::Error::error_code)
+    cause
+        .downcast_ref::<async_nats::jetstream::Error>()
+        .map(async_nats::jetstream::Error::error_code)
 }

@@ -25,7 +25,11 @@ pub struct NatsClient {
 pub enum RemoteError {
     /// The other side refused; `body` is the refusal in JSON where the other side is one of ours.
     #[error("{message}")]
-    Refused { code: u16, message: String, body: Vec<u8> },
+    Refused {
+        code: u16,
+        message: String,
+        body: Vec<u8>,
+    },
     #[error("nobody answers on {subject}")]
     NoResponders { subject: String },
     #[error("no answer on {subject} within {} ms", waited.as_millis())]
@@ -39,9 +43,15 @@ impl NatsClient {
     /// No connection, or a process name that is none.
     pub async fn connect(url: &str, process: &str) -> Result<Self, BusError> {
         check_process(process)?;
-        let config = NatsConfig { process: process.to_owned(), ..NatsConfig::new(url) };
-        let client = connection::open(&config, &format!("{process} command line")).await?;
-        Ok(Self { client, subjects: Subjects::new(process) })
+        let config = NatsConfig {
+            process: process.to_owned(),
+            ..NatsConfig::new(url)
+        };
+        let (client, _) = connection::open(&config, &format!("{process} command line")).await?;
+        Ok(Self {
+            client,
+            subjects: Subjects::new(process),
+        })
     }
 
     /// The subjects of the process we ask.
@@ -54,15 +64,31 @@ impl NatsClient {
     ///
     /// # Errors
     /// A refusal of the other side, or why there is no answer.
-    pub async fn request(&self, subject: &str, payload: Vec<u8>, timeout: Duration) -> Result<Vec<u8>, RemoteError> {
-        let request = Request::new().payload(Bytes::from(payload)).timeout(Some(timeout));
-        let message = self.client.send_request(subject.to_owned(), request).await.map_err(|error| match error.kind() {
-            RequestErrorKind::NoResponders => RemoteError::NoResponders { subject: subject.to_owned() },
-            RequestErrorKind::TimedOut => RemoteError::Timeout { subject: subject.to_owned(), waited: timeout },
-            RequestErrorKind::InvalidSubject | RequestErrorKind::MaxPayloadExceeded | RequestErrorKind::Other => {
-                RemoteError::Unavailable(with_causes(&error))
-            }
-        })?;
+    pub async fn request(
+        &self,
+        subject: &str,
+        payload: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, RemoteError> {
+        let request = Request::new()
+            .payload(Bytes::from(payload))
+            .timeout(Some(timeout));
+        let message = self
+            .client
+            .send_request(subject.to_owned(), request)
+            .await
+            .map_err(|error| match error.kind() {
+                RequestErrorKind::NoResponders => RemoteError::NoResponders {
+                    subject: subject.to_owned(),
+                },
+                RequestErrorKind::TimedOut => RemoteError::Timeout {
+                    subject: subject.to_owned(),
+                    waited: timeout,
+                },
+                RequestErrorKind::InvalidSubject
+                | RequestErrorKind::MaxPayloadExceeded
+                | RequestErrorKind::Other => RemoteError::Unavailable(with_causes(&error)),
+            })?;
         let header = |name: &str| headers::find(message.headers.as_ref(), name);
         match (header(NATS_SERVICE_ERROR), header(NATS_SERVICE_ERROR_CODE)) {
             (None, None) => Ok(message.payload.to_vec()),

@@ -68,7 +68,10 @@ impl NatsConfig {
     /// The defaults, at this URL.
     #[must_use]
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), ..Self::default() }
+        Self {
+            url: url.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// The URL without user and password, for logs.
@@ -104,14 +107,23 @@ impl NatsConfig {
         ];
         for (key, value, least) in at_least {
             if value < least {
-                return Err(BusError::setting(key, format!("is {value}, at least {least} is needed")));
+                return Err(BusError::setting(
+                    key,
+                    format!("is {value}, at least {least} is needed"),
+                ));
             }
         }
         if !(1..=5).contains(&self.replicas) {
-            return Err(BusError::setting("replicas", format!("is {}, must be 1 to 5", self.replicas)));
+            return Err(BusError::setting(
+                "replicas",
+                format!("is {}, must be 1 to 5", self.replicas),
+            ));
         }
         if self.max_ack_pending < 1 || self.tasks_max < 1 {
-            return Err(BusError::setting("max_ack_pending", "and `tasks_max` must be at least 1"));
+            return Err(BusError::setting(
+                "max_ack_pending",
+                "and `tasks_max` must be at least 1",
+            ));
         }
         check_process(&self.process)
     }
@@ -120,17 +132,22 @@ impl NatsConfig {
 pub(crate) fn check_process(process: &str) -> Result<(), BusError> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     if process.is_empty() || !process.chars().all(plain) {
-        return Err(BusError::setting("process", format!("is `{process}`, must be of a-z, 0-9, `-` and `_`")));
+        return Err(BusError::setting(
+            "process",
+            format!("is `{process}`, must be of a-z, 0-9, `-` and `_`"),
+        ));
     }
     Ok(())
 }
 
 pub(crate) fn shown_url(url: &str) -> String {
-    let shown = url.split(',').map(|one| match (one.split_once("://"), one.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        (None, Some((_, host))) => host.to_owned(),
-        (_, None) => one.to_owned(),
-    });
+    let shown = url
+        .split(',')
+        .map(|one| match (one.split_once("://"), one.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+            (None, Some((_, host))) => host.to_owned(),
+            (_, None) => one.to_owned(),
+        });
     shown.collect::<Vec<_>>().join(",")
 }
 
@@ -155,6 +172,11 @@ mod tests {
         assert!(broken(|config| config.replicas = 6).contains("`replicas` is 6"));
         assert!(broken(|config| config.process = "Kunder.x".into()).contains("`process`"));
         assert!(broken(|config| config.accepts_max = 0).contains("`accepts_max`"));
-        assert!(serde_json::from_str::<NatsConfig>(r#"{"replica":1}"#).unwrap_err().to_string().contains("replica"));
+        assert!(
+            serde_json::from_str::<NatsConfig>(r#"{"replica":1}"#)
+                .unwrap_err()
+                .to_string()
+                .contains("replica")
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, Event, ServerError};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::announce::WINDOW_MESSAGES;
@@ -12,31 +13,43 @@ use super::error::BusError;
 /// they do not know without a word.
 pub(crate) const API_LEVEL_NEEDED: usize = 1;
 
-pub(crate) async fn open(config: &NatsConfig, name: &str) -> Result<Client, BusError> {
+/// Connects. The second value counts how often the connection was made.
+pub(crate) async fn open(
+    config: &NatsConfig,
+    name: &str,
+) -> Result<(Client, watch::Receiver<u64>), BusError> {
     let url = config.shown_url();
     let mut options = ConnectOptions::new();
     if let Some(path) = &config.credentials {
-        options = ConnectOptions::with_credentials_file(path).await.map_err(|error| {
-            BusError::setting("credentials", format!("{}: {error}", path.display()))
-        })?;
+        options = ConnectOptions::with_credentials_file(path)
+            .await
+            .map_err(|error| BusError::setting("credentials", format!("{}: {error}", path.display())))?;
     }
     if let Some(prefix) = &config.inbox_prefix {
         options = options.custom_inbox_prefix(prefix);
     }
-    options
+    let (connects, connected) = watch::channel(0);
+    let client = options
         .name(name)
         .connection_timeout(config.connect_timeout())
         .request_timeout(Some(config.answer_timeout()))
         .ping_interval(std::time::Duration::from_secs(20))
         .max_reconnects(None)
-        .event_callback(|event| async move { log(&event) })
+        .event_callback(move |event| {
+            log(&event);
+            if matches!(event, Event::Connected) {
+                connects.send_modify(|count| *count += 1);
+            }
+            std::future::ready(())
+        })
         .connect(addresses(&config.url))
         .await
         .map_err(|error| BusError::Unreachable {
             url,
             reason: with_causes(&error),
             hint: "start it with `nats-server -js -sd DIR`, or name another with --nats URL".to_owned(),
-        })
+        })?;
+    Ok((client, connected))
 }
 
 pub(crate) fn jetstream(client: &Client, config: &NatsConfig) -> jetstream::Context {
@@ -76,7 +89,10 @@ pub(crate) async fn api_level(
 }
 
 fn addresses(url: &str) -> Vec<String> {
-    url.split(',').map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect()
+    url.split(',')
+        .map(|one| one.trim().to_owned())
+        .filter(|one| !one.is_empty())
+        .collect()
 }
 
 fn log(event: &Event) {
@@ -84,10 +100,17 @@ fn log(event: &Event) {
         Event::Connected => info!("connected to nats"),
         Event::Disconnected => warn!("lost the connection to nats, reconnecting"),
         Event::LameDuckMode => warn!("nats server is about to stop, it asks clients to move"),
-        Event::SlowConsumer(subscription) => warn!(subscription, "reading too slowly, nats messages were dropped"),
+        Event::SlowConsumer(subscription) => {
+            warn!(subscription, "reading too slowly, nats messages were dropped")
+        }
         Event::ServerError(ServerError::AuthorizationViolation) => error!("nats refused our credentials"),
         // A publish that is not permitted is told only here.
-        Event::ServerError(problem) if problem.to_string().to_lowercase().contains("permissions violation") => {
+        Event::ServerError(problem)
+            if problem
+                .to_string()
+                .to_lowercase()
+                .contains("permissions violation") =>
+        {
             error!(%problem, "nats does not permit us a subject we need");
         }
         Event::ServerError(problem) => warn!(%problem, "nats reported a problem"),

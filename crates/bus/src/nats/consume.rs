@@ -23,16 +23,30 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
 const BACKOFF_MIN_MS: u64 = 100;
 const BACKOFF_MAX_MS: u64 = 5_000;
-/// After so many breaks in a row without a message in between, a message may be what breaks the connection.
-const SUSPICIOUS_BREAKS: u32 = 3;
 
 /// What is consumed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// The work queue of one agent.
     Tasks { agent: String },
     /// What other processes tell us.
     Inbox,
+}
+
+impl Source {
+    pub(crate) fn stream<'a>(&self, shared: &'a Shared) -> &'a str {
+        match self {
+            Self::Tasks { .. } => &shared.streams.tasks,
+            Self::Inbox => &shared.streams.inbox,
+        }
+    }
+
+    pub(crate) fn consumer(&self) -> &str {
+        match self {
+            Self::Tasks { agent } => agent,
+            Self::Inbox => "runner",
+        }
+    }
 }
 
 /// One consumer at work.
@@ -52,17 +66,7 @@ enum Ended {
 
 impl Consumption {
     pub(crate) fn stream(&self) -> &str {
-        match self.source {
-            Source::Tasks { .. } => &self.shared.streams.tasks,
-            Source::Inbox => &self.shared.streams.inbox,
-        }
-    }
-
-    pub(crate) fn consumer_name(&self) -> &str {
-        match &self.source {
-            Source::Tasks { agent } => agent,
-            Source::Inbox => "runner",
-        }
+        self.source.stream(&self.shared)
     }
 
     fn consumer_config(&self) -> Config {
@@ -71,7 +75,7 @@ impl Consumption {
             Source::Inbox => self.shared.streams.inbox_subjects(),
         };
         Config {
-            durable_name: Some(self.consumer_name().to_owned()),
+            durable_name: Some(self.source.consumer().to_owned()),
             filter_subject: filter,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.shared.config.ack_wait(),
@@ -91,7 +95,7 @@ impl Consumption {
         let config = self.consumer_config();
         self.shared.jetstream.create_consumer_on_stream(config, self.stream()).await.map_err(|error| {
             BusError::setup(
-                format!("consumer {} of stream {}", self.consumer_name(), self.stream()),
+                format!("consumer {} of stream {}", self.source.consumer(), self.stream()),
                 with_causes(&error),
                 "a consumer of that name exists with settings that cannot be changed, or another one takes its subjects: delete that one",
             )
@@ -104,7 +108,9 @@ impl Consumption {
         loop {
             match self.consume(&consumer, &mut breaks).await {
                 Ended::Stopped => return,
-                Ended::Broken(reason) => warn!(stream = self.stream(), source = ?self.source, reason, "consuming broke off"),
+                Ended::Broken(reason) => {
+                    warn!(stream = self.stream(), source = ?self.source, reason, "consuming broke off")
+                }
             }
             consumer = loop {
                 if !self.pause(breaks).await {
@@ -113,9 +119,6 @@ impl Consumption {
                 breaks = breaks.saturating_add(1);
                 if self.shared.client.connection_state() != State::Connected {
                     continue;
-                }
-                if breaks >= SUSPICIOUS_BREAKS {
-                    self.set_unreadable_aside().await;
                 }
                 match self.set_up().await {
                     Ok(consumer) => break consumer,

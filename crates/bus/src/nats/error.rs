@@ -7,16 +7,28 @@ use thiserror::Error;
 pub enum BusError {
     /// No connection: wrong address, wrong credentials, or nothing runs there.
     #[error("cannot reach NATS at {url}: {reason}")]
-    Unreachable { url: String, reason: String, hint: String },
+    Unreachable {
+        url: String,
+        reason: String,
+        hint: String,
+    },
     /// The server lacks something that we need.
     #[error("the NATS server at {url} cannot be used: {reason}")]
-    Unfit { url: String, reason: String, hint: String },
+    Unfit {
+        url: String,
+        reason: String,
+        hint: String,
+    },
     /// A setting is wrong.
     #[error("setting `{key}` {reason}")]
     Setting { key: String, reason: String },
     /// A stream, consumer or service could not be set up.
     #[error("cannot set up {what}: {reason}")]
-    Setup { what: String, reason: String, hint: String },
+    Setup {
+        what: String,
+        reason: String,
+        hint: String,
+    },
 }
 
 impl BusError {
@@ -24,16 +36,25 @@ impl BusError {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Unreachable { hint, .. } | Self::Unfit { hint, .. } | Self::Setup { hint, .. } => Some(hint),
+            Self::Unreachable { hint, .. } | Self::Unfit { hint, .. } | Self::Setup { hint, .. } => {
+                Some(hint)
+            }
             Self::Setting { .. } => None,
         }
     }
 
     pub(crate) fn setting(key: &str, reason: impl Into<String>) -> Self {
-        Self::Setting { key: key.to_owned(), reason: reason.into() }
+        Self::Setting {
+            key: key.to_owned(),
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn setup(what: impl Into<String>, reason: impl ToString, hint: impl Into<String>) -> Self {
-        Self::Setup { what: what.into(), reason: reason.to_string(), hint: hint.into() }
+        Self::Setup {
+            what: what.into(),
+            reason: reason.to_string(),
+            hint: hint.into(),
+        }
     }
 }

@@ -47,9 +47,10 @@ impl Consumption {
             Ok(Ok(Ok(()))) => Verdict::Taken,
             Ok(Ok(Err(refusal))) => match refusal.code {
                 RefusalCode::Busy | RefusalCode::Unavailable => Verdict::Later(again_after(&refusal)),
-                RefusalCode::Malformed | RefusalCode::Unknown | RefusalCode::Conflict | RefusalCode::TooLarge => {
-                    Verdict::Never(refusal)
-                }
+                RefusalCode::Malformed
+                | RefusalCode::Unknown
+                | RefusalCode::Conflict
+                | RefusalCode::TooLarge => Verdict::Never(refusal),
             },
             Ok(Err(_panic)) => {
                 error!(subject = %message.subject, "accepting a message panicked");
@@ -77,16 +78,23 @@ impl Consumption {
             if token(id.as_str()) != on_subject {
                 let named = untoken(on_subject).unwrap_or_else(|| on_subject.to_owned());
                 let hint = format!("publish it on a subject that ends in {}", token(id.as_str()));
-                return Err(Refusal::field("taskId", format!("is `{id}`, the subject names `{named}`")).hint(hint));
+                return Err(
+                    Refusal::field("taskId", format!("is `{id}`, the subject names `{named}`")).hint(hint),
+                );
             }
         }
         let traceparent = headers::find(message.headers.as_ref(), "traceparent");
-        self.door.submit(Some(agent), traceparent, &message.payload).await.map(|_| ())
+        self.door
+            .submit(Some(agent), traceparent, &message.payload)
+            .await
+            .map(|_| ())
     }
 
     async fn hand_in_event(&self, message: &Message) -> Result<(), Refusal> {
         let rest = self.below_inbox(message);
-        let named = rest.split_once('.').and_then(|(process, kind)| untoken(process).zip(untoken(kind)));
+        let named = rest
+            .split_once('.')
+            .and_then(|(process, kind)| untoken(process).zip(untoken(kind)));
         let Some((process, kind)) = named.filter(|_| rest.matches('.').count() == 1) else {
             let message = format!("`{}` must end in <process>.<kind>", message.subject);
             return Err(Refusal::field("subject", message));
@@ -112,27 +120,46 @@ impl Consumption {
 
     /// Where a message without an id stands: the same for every delivery of it, and never again for another one.
     fn place_of(&self, message: &Message) -> Result<String, Refusal> {
-        let info = message.info().map_err(|error| Refusal::new(RefusalCode::Malformed, error.to_string()))?;
+        let info = message
+            .info()
+            .map_err(|error| Refusal::new(RefusalCode::Malformed, error.to_string()))?;
         let published = info.published.unix_timestamp_nanos();
         Ok(format!("{}/{}/{published}", self.stream(), info.stream_sequence))
     }
 
     fn below_inbox<'a>(&self, message: &'a Message) -> &'a str {
         let inbox = self.shared.streams.inbox_subjects();
-        message.subject.strip_prefix(inbox.trim_end_matches('>')).unwrap_or(&message.subject)
+        message
+            .subject
+            .strip_prefix(inbox.trim_end_matches('>'))
+            .unwrap_or(&message.subject)
     }
 
     /// Writes a dead letter, and only then ends the message: in the other order a crash between the two would lose it.
     async fn put_away(&self, message: &Message, refusal: &Refusal) {
-        let sequence = message.info().map(|info| info.stream_sequence).unwrap_or_default();
-        let origin = Origin { stream: self.stream(), sequence, subject: &message.subject };
-        let letter = Letter { origin, headers: message.headers.as_ref(), payload: &message.payload, refusal };
+        let sequence = message
+            .info()
+            .map(|info| info.stream_sequence)
+            .unwrap_or_default();
+        let origin = Origin {
+            stream: self.stream(),
+            sequence,
+            subject: &message.subject,
+        };
+        let letter = Letter {
+            origin,
+            headers: message.headers.as_ref(),
+            payload: &message.payload,
+            refusal,
+        };
         if let Err(error) = self.shared.write_letter(&letter).await {
             warn!(subject = %message.subject, error, "cannot write a dead letter, the message comes again");
             return negative(message, AGAIN_AFTER).await;
         }
         warn!(subject = %message.subject, code = refusal.code.number(), %refusal, "refused for good, see the dead letter");
-        let Some(reply) = message.reply.clone() else { return };
+        let Some(reply) = message.reply.clone() else {
+            return;
+        };
         let reason = format!("+TERM {}", headers::one_line(&refusal.to_string(), 200));
         if let Err(error) = self.shared.client.publish(reply, reason.into()).await {
             warn!(subject = %message.subject, %error, "cannot end a refused message, it comes again");
@@ -141,5 +168,8 @@ impl Consumption {
 }
 
 fn again_after(refusal: &Refusal) -> Duration {
-    refusal.retry_after_ms.map_or(AGAIN_AFTER, Duration::from_millis).clamp(AGAIN_AFTER_MIN, AGAIN_AFTER_MAX)
+    refusal
+        .retry_after_ms
+        .map_or(AGAIN_AFTER, Duration::from_millis)
+        .clamp(AGAIN_AFTER_MIN, AGAIN_AFTER_MAX)
 }

@@ -18,12 +18,20 @@ pub(crate) fn of_announcement(store: &str, announcement: &Announcement) -> Resul
     let mut headers = HeaderMap::new();
     for (name, value) in &announcement.headers {
         let lower = name.to_ascii_lowercase();
-        let name = if lower.starts_with("ce-") { lower.as_str() } else { name.as_str() };
+        let name = if lower.starts_with("ce-") {
+            lower.as_str()
+        } else {
+            name.as_str()
+        };
         // These decide what the broker does with a message, and are ours to set.
         if lower.starts_with("nats-") || lower.starts_with("kunder-") {
             continue;
         }
-        let value = if lower.starts_with("ce-") { encode_value(value) } else { value.clone() };
+        let value = if lower.starts_with("ce-") {
+            encode_value(value)
+        } else {
+            value.clone()
+        };
         insert(&mut headers, name, &value)?;
     }
     headers.insert(header::NATS_MESSAGE_ID, token(&announcement.message_id));
@@ -45,20 +53,27 @@ fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), Announ
 
 /// A header, whatever the case of its name.
 pub(crate) fn find<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
-    all(headers).find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    all(headers)
+        .find(|(other, _)| other.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
 
 /// All headers, the first value of each.
 pub(crate) fn all(headers: Option<&HeaderMap>) -> impl Iterator<Item = (&str, &str)> {
-    headers.into_iter().flat_map(HeaderMap::iter).filter_map(|(name, values)| {
-        let name: &str = name.as_ref();
-        values.first().map(|value| (name, value.as_str()))
-    })
+    headers
+        .into_iter()
+        .flat_map(HeaderMap::iter)
+        .filter_map(|(name, values)| {
+            let name: &str = name.as_ref();
+            values.first().map(|value| (name, value.as_str()))
+        })
 }
 
 /// A text as a header can hold it: one line, at most `characters` long.
 pub(crate) fn one_line(text: &str, characters: usize) -> String {
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let words = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     if line.chars().count() <= characters {
         return line;
@@ -80,7 +95,10 @@ mod tests {
             kind: AnnouncementKind::Event,
             subject: "kunder.event.pipeline.x".to_owned(),
             message_id: "a b/ö".to_owned(),
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             body: Vec::new(),
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             deadline: None,
@@ -89,7 +107,12 @@ mod tests {
 
     #[test]
     fn attributes_are_encoded_and_ours_cannot_be_overwritten() {
-        let given = [("CE-subject", "customer/Å 1"), ("traceparent", "00-a"), ("Nats-Msg-Id", "x"), ("kunder-outbox", "1")];
+        let given = [
+            ("CE-subject", "customer/Å 1"),
+            ("traceparent", "00-a"),
+            ("Nats-Msg-Id", "x"),
+            ("kunder-outbox", "1"),
+        ];
         let headers = of_announcement("s.1", &announcement(&given)).unwrap();
         let value = |name: &str| headers.get(name).map(ToString::to_string);
         assert_eq!(value("ce-subject").unwrap(), "customer/%C3%85%201");
@@ -102,8 +125,17 @@ mod tests {
 
     #[test]
     fn a_header_that_would_break_the_wire_is_refused() {
-        for (name, value) in [("x", "a\r\nb"), ("a:b", "x"), ("", "x"), ("å", "x"), ("x", "a\nb")] {
-            assert!(matches!(of_announcement("s", &announcement(&[(name, value)])), Err(AnnounceError::Refused(_))));
+        for (name, value) in [
+            ("x", "a\r\nb"),
+            ("a:b", "x"),
+            ("", "x"),
+            ("å", "x"),
+            ("x", "a\nb"),
+        ] {
+            assert!(matches!(
+                of_announcement("s", &announcement(&[(name, value)])),
+                Err(AnnounceError::Refused(_))
+            ));
         }
     }
 

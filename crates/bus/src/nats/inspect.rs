@@ -60,7 +60,9 @@ impl NatsBus {
                         },
                     });
                 }
-                Err(error) => report.warnings.push(format!("stream {name}: {}", with_causes(&error))),
+                Err(error) => report
+                    .warnings
+                    .push(format!("stream {name}: {}", with_causes(&error))),
             }
         }
         report.warnings.extend(what_could_be_lost(&report.streams));
@@ -71,7 +73,11 @@ impl NatsBus {
 fn what_could_be_lost(streams: &[StreamReport]) -> Vec<String> {
     let mut warnings = Vec::new();
     let names = |wanted: &dyn Fn(&StreamReport) -> bool| {
-        let names: Vec<&str> = streams.iter().filter(|stream| wanted(stream)).map(|stream| stream.name.as_str()).collect();
+        let names: Vec<&str> = streams
+            .iter()
+            .filter(|stream| wanted(stream))
+            .map(|stream| stream.name.as_str())
+            .collect();
         (!names.is_empty()).then(|| names.join(", "))
     };
     if let Some(names) = names(&|stream| stream.storage == "memory") {
@@ -93,12 +99,22 @@ mod tests {
     use super::*;
 
     fn stream(name: &str, replicas: usize, storage: &'static str) -> StreamReport {
-        StreamReport { name: name.to_owned(), messages: 0, bytes: 0, replicas, storage }
+        StreamReport {
+            name: name.to_owned(),
+            messages: 0,
+            bytes: 0,
+            replicas,
+            storage,
+        }
     }
 
     #[test]
     fn it_says_what_a_crash_would_lose() {
-        let warnings = what_could_be_lost(&[stream("A", 1, "file"), stream("B", 3, "memory"), stream("C", 1, "file")]);
+        let warnings = what_could_be_lost(&[
+            stream("A", 1, "file"),
+            stream("B", 3, "memory"),
+            stream("C", 1, "file"),
+        ]);
         assert_eq!(warnings[0], "storage memory: a restart of the broker loses B");
         assert_eq!(warnings[1], "replicas 1: a crash of the broker's disk loses A, C");
         assert!(warnings[2].starts_with("sync_interval"));

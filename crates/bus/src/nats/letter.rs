@@ -30,7 +30,10 @@ impl Shared {
     /// Writes it; repeats are recognised by where the message stood.
     pub(crate) async fn write_letter(&self, letter: &Letter<'_>) -> Result<(), String> {
         let mut headers = headers_of(letter);
-        let room = self.client.max_payload().saturating_sub(wire_bytes(&headers) + 64);
+        let room = self
+            .client
+            .max_payload()
+            .saturating_sub(wire_bytes(&headers) + 64);
         let kept = letter.payload.len().min(room);
         if kept < letter.payload.len() {
             headers.insert("Kunder-Truncated", HeaderValue::from(letter.payload.len()));
@@ -46,7 +49,9 @@ impl Shared {
     /// `kunder.task.pipeline.7` becomes `kunder.dlq.pipeline.7`, `kunder.in.salj.x` becomes `kunder.dlq.in.salj.x`.
     fn letter_subject(&self, subject: &str) -> String {
         let process = &self.subjects.process;
-        let rest = subject.strip_prefix(process.as_str()).map_or(subject, |rest| rest.trim_start_matches('.'));
+        let rest = subject
+            .strip_prefix(process.as_str())
+            .map_or(subject, |rest| rest.trim_start_matches('.'));
         let rest = rest.strip_prefix("task.").unwrap_or(rest);
         format!("{process}.dlq.{rest}")
     }
@@ -54,11 +59,15 @@ impl Shared {
 
 fn headers_of(letter: &Letter<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    let small = letter.headers.filter(|given| wire_bytes(given) <= KEPT_HEADER_BYTES);
+    let small = letter
+        .headers
+        .filter(|given| wire_bytes(given) <= KEPT_HEADER_BYTES);
     for (name, values) in small.into_iter().flat_map(HeaderMap::iter) {
         let text: &str = name.as_ref();
         if !text.to_ascii_lowercase().starts_with("nats-") {
-            values.iter().for_each(|value| headers.append(name.clone(), value.clone()));
+            values
+                .iter()
+                .for_each(|value| headers.append(name.clone(), value.clone()));
         }
     }
     let refusal = letter.refusal;
@@ -76,7 +85,10 @@ fn headers_of(letter: &Letter<'_>) -> HeaderMap {
 fn wire_bytes(headers: &HeaderMap) -> usize {
     let of_values = |(name, values): (&header::HeaderName, &Vec<HeaderValue>)| -> usize {
         let name: &str = name.as_ref();
-        values.iter().map(|value| name.len() + value.as_str().len() + 4).sum()
+        values
+            .iter()
+            .map(|value| name.len() + value.as_str().len() + 4)
+            .sum()
     };
     headers.iter().map(of_values).sum::<usize>() + 12
 }

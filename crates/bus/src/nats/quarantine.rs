@@ -1,15 +1,20 @@
 //! Messages that cannot be read at all: their headers are not UTF-8, and the client drops the connection over them.
 //! They are fetched through the broker's API, which carries them as base64, and become dead letters.
 
+use std::sync::Arc;
+
 use async_nats::jetstream::response::Response;
 use kunder_agent_core::door::{Refusal, RefusalCode};
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::watch;
 use tracing::{error, warn};
 
+use super::Shared;
 use super::connection::with_causes;
-use super::consume::Consumption;
+use super::consume::Source;
 use super::letter::{Letter, Origin};
+use super::serve::stopped;
 use crate::base64;
 
 #[derive(Deserialize)]
@@ -26,39 +31,89 @@ struct StoredMessage {
     data: String,
 }
 
-impl Consumption {
-    /// Looks through what the consumer has handed out and not seen acknowledged.
-    pub(crate) async fn set_unreadable_aside(&self) {
-        if let Err(reason) = self.try_to_set_aside().await {
-            warn!(stream = self.stream(), reason, "cannot look for unreadable messages");
+/// Watches for lost connections, each of which such a message may have caused.
+pub(crate) struct Quarantine {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Quarantine {
+    pub(crate) async fn run(mut self) {
+        let mut connects = self.shared.connects.clone();
+        connects.mark_unchanged();
+        loop {
+            tokio::select! {
+                biased;
+                () = stopped(&mut self.stop) => return,
+                connected = connects.changed() => if connected.is_err() { return },
+            }
+            for source in &self.sources {
+                if let Err(reason) = self.set_aside(source).await {
+                    warn!(
+                        stream = source.stream(&self.shared),
+                        reason, "cannot look for unreadable messages"
+                    );
+                }
+            }
         }
     }
 
-    async fn try_to_set_aside(&self) -> Result<(), String> {
-        let stream = self.shared.jetstream.get_stream_no_info(self.stream()).await.map_err(|error| with_causes(&error))?;
-        let info = stream.consumer_info(self.consumer_name()).await.map_err(|error| with_causes(&error))?;
+    /// Looks through what the consumer has handed out and not seen acknowledged.
+    async fn set_aside(&self, source: &Source) -> Result<(), String> {
+        let name = source.stream(&self.shared);
+        let stream = self
+            .shared
+            .jetstream
+            .get_stream_no_info(name)
+            .await
+            .map_err(|error| with_causes(&error))?;
+        let info = stream
+            .consumer_info(source.consumer())
+            .await
+            .map_err(|error| with_causes(&error))?;
+        if info.num_ack_pending == 0 {
+            return Ok(());
+        }
         let first = info.ack_floor.stream_sequence + 1;
         let most = u64::try_from(self.shared.config.max_ack_pending).unwrap_or(1);
         let last = info.delivered.stream_sequence.min(first + 4 * most);
         for sequence in first..=last {
-            let Some(stored) = self.stored(sequence).await? else { continue };
+            let Some(stored) = self.stored(name, sequence).await? else {
+                continue;
+            };
             let headers = base64::decode(&stored.hdrs).unwrap_or_default();
             if std::str::from_utf8(&headers).is_ok() {
                 continue;
             }
-            error!(stream = self.stream(), sequence, "a message with unreadable headers is set aside");
+            error!(
+                stream = name,
+                sequence, "a message with unreadable headers is set aside"
+            );
             let refusal = Refusal::new(RefusalCode::Malformed, "the headers are not UTF-8");
             let payload = base64::decode(&stored.data).unwrap_or_default();
-            let origin = Origin { stream: self.stream(), sequence, subject: &stored.subject };
-            let letter = Letter { origin, headers: None, payload: &payload, refusal: &refusal };
+            let origin = Origin {
+                stream: name,
+                sequence,
+                subject: &stored.subject,
+            };
+            let letter = Letter {
+                origin,
+                headers: None,
+                payload: &payload,
+                refusal: &refusal,
+            };
             self.shared.write_letter(&letter).await?;
-            stream.delete_message(sequence).await.map_err(|error| with_causes(&error))?;
+            stream
+                .delete_message(sequence)
+                .await
+                .map_err(|error| with_causes(&error))?;
         }
         Ok(())
     }
 
-    async fn stored(&self, sequence: u64) -> Result<Option<StoredMessage>, String> {
-        let subject = format!("STREAM.MSG.GET.{}", self.stream());
+    async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<StoredMessage>, String> {
+        let subject = format!("STREAM.MSG.GET.{stream}");
         let answer: Response<Stored> = self
             .shared
             .jetstream

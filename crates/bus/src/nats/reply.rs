@@ -15,7 +15,11 @@ const ERROR_CHARACTERS: usize = 200;
 pub(crate) async fn answer(client: &Client, request: Request, outcome: Result<Vec<u8>, Refusal>) {
     let body = match outcome {
         Ok(body) if body.len() > client.max_payload() => {
-            let message = format!("the answer is {} bytes, the broker takes {}", body.len(), client.max_payload());
+            let message = format!(
+                "the answer is {} bytes, the broker takes {}",
+                body.len(),
+                client.max_payload()
+            );
             return refuse(client, request, &Refusal::new(RefusalCode::TooLarge, message)).await;
         }
         Ok(body) => body,
@@ -29,7 +33,9 @@ pub(crate) async fn answer(client: &Client, request: Request, outcome: Result<Ve
 async fn refuse(client: &Client, mut request: Request, refusal: &Refusal) {
     let status = one_line(&refusal.to_string(), ERROR_CHARACTERS);
     let code = refusal.code.number();
-    let Some(reply) = request.message.reply.clone() else { return };
+    let Some(reply) = request.message.reply.clone() else {
+        return;
+    };
     let mut headers = HeaderMap::new();
     headers.insert(NATS_SERVICE_ERROR, status.as_str());
     headers.insert(NATS_SERVICE_ERROR_CODE, HeaderValue::from(code));
@@ -42,7 +48,10 @@ async fn refuse(client: &Client, mut request: Request, refusal: &Refusal) {
     }
     // The library's own refusal counts in the statistics, but carries no body. On an empty subject it is counted and not sent.
     request.message.reply = Some(Subject::from_static(""));
-    let counted = ServiceError { status, code: usize::from(code) };
+    let counted = ServiceError {
+        status,
+        code: usize::from(code),
+    };
     let sent = request.respond(Err(counted)).await;
     debug_assert!(sent.is_err(), "nothing can be sent on an empty subject");
 }

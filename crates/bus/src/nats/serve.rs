@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use super::consume::{Consumption, Source};
 use super::error::BusError;
+use super::quarantine::Quarantine;
 use super::{NatsBus, Shared, services};
 
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
@@ -31,18 +32,36 @@ impl NatsBus {
     pub async fn serve(&self, door: Arc<dyn Door>) -> Result<Serving, BusError> {
         let shared = &self.shared;
         let (stop, told) = watch::channel(false);
-        let agents: Vec<String> = door.agents().iter().map(|card| card.name.as_str().to_owned()).collect();
-        let mut sources: Vec<Source> = agents.iter().map(|agent| Source::Tasks { agent: agent.clone() }).collect();
+        let agents: Vec<String> = door
+            .agents()
+            .iter()
+            .map(|card| card.name.as_str().to_owned())
+            .collect();
+        let mut sources: Vec<Source> = agents
+            .iter()
+            .map(|agent| Source::Tasks { agent: agent.clone() })
+            .collect();
         sources.push(Source::Inbox);
+        let quarantine = Quarantine {
+            shared: Arc::clone(shared),
+            sources: sources.clone(),
+            stop: told.clone(),
+        };
         let mut consuming = Vec::new();
         for source in sources {
             let (shared, door, agents) = (Arc::clone(shared), Arc::clone(&door), agents.clone());
-            let consumption = Consumption { shared, door, source, agents, stop: told.clone() };
+            let consumption = Consumption {
+                shared,
+                door,
+                source,
+                agents,
+                stop: told.clone(),
+            };
             let consumer = consumption.set_up().await?;
             consuming.push((consumption, consumer));
         }
         let (services, endpoints) = services::start(shared, &door, &told).await?;
-        let mut handles = Vec::new();
+        let mut handles = vec![shared.clock.spawn(Box::pin(quarantine.run()))];
         for (consumption, consumer) in consuming {
             handles.push(shared.clock.spawn(Box::pin(consumption.run(consumer))));
         }
@@ -50,14 +69,24 @@ impl NatsBus {
             handles.push(shared.clock.spawn(Box::pin(endpoint.run())));
         }
         info!(agents = agents.len(), "serving over nats");
-        Ok(Serving { shared: Arc::clone(shared), stop, services, handles })
+        Ok(Serving {
+            shared: Arc::clone(shared),
+            stop,
+            services,
+            handles,
+        })
     }
 }
 
 impl Serving {
     /// Takes nothing new, answers what is under way (with where its result will be, where it is not ready), and ends.
     pub async fn stop(self) {
-        let Self { shared, stop, services, handles } = self;
+        let Self {
+            shared,
+            stop,
+            services,
+            handles,
+        } = self;
         for service in services {
             if let Err(error) = service.stop().await {
                 warn!(%error, "cannot stop a service");
@@ -70,7 +99,10 @@ impl Serving {
             }
         }
         // Answers and acknowledgements leave before the connection may be dropped.
-        if tokio::time::timeout(FLUSH_LIMIT, shared.client.flush()).await.is_err() {
+        if tokio::time::timeout(FLUSH_LIMIT, shared.client.flush())
+            .await
+            .is_err()
+        {
             warn!("nats is away, the last answers may not have left");
         }
     }

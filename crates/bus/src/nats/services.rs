@@ -54,7 +54,13 @@ pub(crate) async fn start(
     door: &Arc<dyn Door>,
     stop: &watch::Receiver<bool>,
 ) -> Result<(Vec<Service>, Vec<EndpointWork>), BusError> {
-    let mut started = Started { shared, door, stop, services: Vec::new(), work: Vec::new() };
+    let mut started = Started {
+        shared,
+        door,
+        stop,
+        services: Vec::new(),
+        work: Vec::new(),
+    };
     for card in door.agents() {
         let agent = card.name.as_str().to_owned();
         let mut calls = vec![
@@ -65,14 +71,24 @@ pub(crate) async fn start(
         if agent == METRICS_AGENT {
             calls.push(("metrics", Call::Metrics));
         }
-        let endpoints = calls.into_iter().map(|(name, call)| (name, shared.subjects.service(&agent, name), call));
-        started.add(&agent, &card.description, metadata(&card), endpoints.collect()).await?;
+        let endpoints = calls
+            .into_iter()
+            .map(|(name, call)| (name, shared.subjects.service(&agent, name), call));
+        started
+            .add(&agent, &card.description, metadata(&card), endpoints.collect())
+            .await?;
     }
     let chat = vec![("chat", shared.subjects.chat(), Call::Chat)];
     let words = "quick commands in words: {text, locale?, user?, conversation?} in, {text, outcome} out";
     started.add("chat", words, HashMap::new(), chat).await?;
-    let control = vec![("request", shared.subjects.service("control", "request"), Call::Control)];
-    started.add("control", "the command line", HashMap::new(), control).await?;
+    let control = vec![(
+        "request",
+        shared.subjects.service("control", "request"),
+        Call::Control,
+    )];
+    started
+        .add("control", "the command line", HashMap::new(), control)
+        .await?;
     Ok((started.services, started.work))
 }
 
@@ -95,7 +111,11 @@ impl Started<'_> {
         let process = &self.shared.subjects.process;
         let name = format!("{process}-{name}");
         let setup = |error: async_nats::Error| {
-            BusError::setup(format!("service {name}"), error, "its name and its subjects must be of a-z, 0-9, `-` and `_`")
+            BusError::setup(
+                format!("service {name}"),
+                error,
+                "its name and its subjects must be of a-z, 0-9, `-` and `_`",
+            )
         };
         let service = self
             .shared
@@ -108,7 +128,12 @@ impl Started<'_> {
             .await
             .map_err(setup)?;
         for (endpoint_name, subject, call) in endpoints {
-            let endpoint = service.endpoint_builder().name(endpoint_name).add(subject).await.map_err(setup)?;
+            let endpoint = service
+                .endpoint_builder()
+                .name(endpoint_name)
+                .add(subject)
+                .await
+                .map_err(setup)?;
             self.work.push(EndpointWork {
                 shared: Arc::clone(self.shared),
                 door: Arc::clone(self.door),
@@ -133,8 +158,19 @@ fn metadata(card: &AgentCard) -> HashMap<String, String> {
 impl EndpointWork {
     /// Answers requests until told to stop, and then those that are under way.
     pub(crate) async fn run(self) {
-        let Self { shared, door, call, mut endpoint, stop } = self;
-        let answering = Answering { shared: &shared, door: &door, call: &call, stop: &stop };
+        let Self {
+            shared,
+            door,
+            call,
+            mut endpoint,
+            stop,
+        } = self;
+        let answering = Answering {
+            shared: &shared,
+            door: &door,
+            call: &call,
+            stop: &stop,
+        };
         let mut told = stop.clone();
         let mut grace: Option<Timestamp> = None;
         let mut under_way = FuturesUnordered::new();
@@ -158,7 +194,10 @@ impl EndpointWork {
 }
 
 fn busy(under_way: usize) -> Refusal {
-    let mut refusal = Refusal::new(RefusalCode::Busy, format!("{under_way} requests are under way here"));
+    let mut refusal = Refusal::new(
+        RefusalCode::Busy,
+        format!("{under_way} requests are under way here"),
+    );
     refusal.retry_after_ms = Some(1_000);
     refusal
 }
@@ -193,7 +232,12 @@ impl Answering<'_> {
             Call::Cancel(agent) => {
                 let asked = Asked::read(payload)?;
                 self.status_at(agent, &asked.task).await?;
-                json_of(&self.door.cancel(&asked.task, asked.by.as_deref().unwrap_or("nats")).await?)
+                json_of(
+                    &self
+                        .door
+                        .cancel(&asked.task, asked.by.as_deref().unwrap_or("nats"))
+                        .await?,
+                )
             }
             Call::Metrics => json_of(&self.door.metrics().await?),
             Call::Chat => self.door.chat(payload).await,
@@ -204,9 +248,16 @@ impl Answering<'_> {
     async fn task(&self, agent: &str, request: &Request) -> Result<Vec<u8>, Refusal> {
         let message = &request.message;
         let traceparent = headers::find(message.headers.as_ref(), "traceparent");
-        let receipt = self.door.submit(Some(agent), traceparent, &message.payload).await?;
+        let receipt = self
+            .door
+            .submit(Some(agent), traceparent, &message.payload)
+            .await?;
         // Nobody waits for the answer of a message without a reply subject.
-        let wait = if message.reply.is_some() { self.shared.config.request_wait() } else { Duration::ZERO };
+        let wait = if message.reply.is_some() {
+            self.shared.config.request_wait()
+        } else {
+            Duration::ZERO
+        };
         let mut stop = self.stop.clone();
         let answer = tokio::select! {
             biased;
@@ -216,7 +267,10 @@ impl Answering<'_> {
         match answer {
             Answer::Outcome(outcome) => json_of(&outcome),
             Answer::Pending(status) => {
-                let result = self.shared.subjects.result(status.agent.as_str(), status.task_id.as_str());
+                let result = self
+                    .shared
+                    .subjects
+                    .result(status.agent.as_str(), status.task_id.as_str());
                 json_of(&json!({ "taskId": status.task_id, "state": status.state, "result": result }))
             }
         }
@@ -228,8 +282,14 @@ impl Answering<'_> {
         if status.agent.as_str() == agent {
             return Ok(status);
         }
-        let refusal = Refusal::new(RefusalCode::Unknown, format!("agent {agent} has no task `{task}`"));
-        Err(Refusal { field: Some("taskId".to_owned()), ..refusal })
+        let refusal = Refusal::new(
+            RefusalCode::Unknown,
+            format!("agent {agent} has no task `{task}`"),
+        );
+        Err(Refusal {
+            field: Some("taskId".to_owned()),
+            ..refusal
+        })
     }
 }
 
@@ -251,7 +311,10 @@ impl Asked {
                     Some(Value::String(text)) => Ok(Some(text.clone())),
                     Some(_) => Err(Refusal::field(name, "must be text")),
                 };
-                (field("taskId")?.ok_or_else(|| Refusal::field("taskId", "is missing"))?, field("by")?)
+                (
+                    field("taskId")?.ok_or_else(|| Refusal::field("taskId", "is missing"))?,
+                    field("by")?,
+                )
             }
             Ok(Value::String(id)) => (id, None),
             _ => (text.to_owned(), None),
@@ -271,8 +334,15 @@ mod tests {
 
     #[test]
     fn a_task_is_asked_for_by_json_or_by_its_plain_id() {
-        let read = |payload: &[u8]| Asked::read(payload).map(|asked| (asked.task.to_string(), asked.by)).map_err(|r| r.to_string());
-        assert_eq!(read(br#"{"taskId":"a 1","by":"anna"}"#).unwrap(), ("a 1".to_owned(), Some("anna".to_owned())));
+        let read = |payload: &[u8]| {
+            Asked::read(payload)
+                .map(|asked| (asked.task.to_string(), asked.by))
+                .map_err(|r| r.to_string())
+        };
+        assert_eq!(
+            read(br#"{"taskId":"a 1","by":"anna"}"#).unwrap(),
+            ("a 1".to_owned(), Some("anna".to_owned()))
+        );
         assert_eq!(read("kör-7\n".as_bytes()).unwrap(), ("kör-7".to_owned(), None));
         assert_eq!(read(b"\"7\"").unwrap().0, "7");
         assert_eq!(read(b"7").unwrap().0, "7");

@@ -45,11 +45,22 @@ impl Streams {
     }
 
     pub(crate) fn names(&self) -> [&str; 5] {
-        [&self.tasks, &self.results, &self.events, &self.inbox, &self.letters]
+        [
+            &self.tasks,
+            &self.results,
+            &self.events,
+            &self.inbox,
+            &self.letters,
+        ]
     }
 
     pub(crate) fn without_tasks(&self) -> [Config; 4] {
-        [self.results_config(), self.events_config(), self.inbox_config(), self.letters_config()]
+        [
+            self.results_config(),
+            self.events_config(),
+            self.inbox_config(),
+            self.letters_config(),
+        ]
     }
 
     /// The subjects are those of the agents that exist: a task for another one has no stream and is refused by the broker.
@@ -66,7 +77,10 @@ impl Streams {
 
     pub(crate) fn inbox_config(&self) -> Config {
         let subjects = vec![self.inbox_subjects()];
-        Config { subjects, ..self.keeping(&self.inbox, "what other processes tell us") }
+        Config {
+            subjects,
+            ..self.keeping(&self.inbox, "what other processes tell us")
+        }
     }
 
     pub(crate) fn tasks_of(&self, agent: &str) -> String {
@@ -83,17 +97,26 @@ impl Streams {
 
     fn results_config(&self) -> Config {
         let subjects = vec![format!("{}.result.>", self.process)];
-        Config { subjects, ..self.keeping(&self.results, "outcomes of tasks") }
+        Config {
+            subjects,
+            ..self.keeping(&self.results, "outcomes of tasks")
+        }
     }
 
     fn events_config(&self) -> Config {
         let subjects = vec![self.event_subjects()];
-        Config { subjects, ..self.keeping(&self.events, "what happened, as CloudEvents") }
+        Config {
+            subjects,
+            ..self.keeping(&self.events, "what happened, as CloudEvents")
+        }
     }
 
     fn letters_config(&self) -> Config {
         let subjects = vec![format!("{}.dlq.>", self.process)];
-        Config { subjects, ..self.keeping(&self.letters, "what could not be accepted, and why") }
+        Config {
+            subjects,
+            ..self.keeping(&self.letters, "what could not be accepted, and why")
+        }
     }
 
     /// A stream that keeps everything for its time. Every limit is written out as the server writes it back.
@@ -119,7 +142,11 @@ impl Streams {
 
     /// A stream cannot know ids longer than it keeps messages.
     fn window(&self) -> Duration {
-        if self.keep.is_zero() { self.duplicate_window } else { self.duplicate_window.min(self.keep) }
+        if self.keep.is_zero() {
+            self.duplicate_window
+        } else {
+            self.duplicate_window.min(self.keep)
+        }
     }
 
     /// Creates or updates a stream, and compares what the server made of it with what was asked.
@@ -159,7 +186,9 @@ pub(crate) fn differences(asked: &Config, echoed: &Config) -> Vec<String> {
     for (key, wanted) in asked.iter().filter(|(_, wanted)| !wanted.is_null()) {
         let found = echoed.get(key).unwrap_or(&Value::Null);
         let same = match (wanted, found) {
-            (Value::Object(wanted), Value::Object(found)) => wanted.iter().all(|(key, value)| found.get(key) == Some(value)),
+            (Value::Object(wanted), Value::Object(found)) => {
+                wanted.iter().all(|(key, value)| found.get(key) == Some(value))
+            }
             (wanted, found) => wanted == found,
         };
         if !same {
@@ -178,16 +207,25 @@ mod tests {
         let streams = Streams::new(&NatsConfig::default());
         let asked = streams.results_config();
         let mut echoed = asked.clone();
-        echoed.metadata.insert("_nats.ver".to_owned(), "2.15.1".to_owned());
+        echoed
+            .metadata
+            .insert("_nats.ver".to_owned(), "2.15.1".to_owned());
         assert_eq!(differences(&asked, &echoed), Vec::<String>::new());
         echoed.metadata.remove("owner");
         echoed.max_age = Duration::from_secs(1);
         let found = differences(&asked, &echoed);
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found.iter().any(|line| line.starts_with("`max_age` is 1000000000, asked was 7776000000000000")));
+        assert!(
+            found
+                .iter()
+                .any(|line| line.starts_with("`max_age` is 1000000000, asked was 7776000000000000"))
+        );
         let mut without = asked.clone();
         without.allow_direct = false;
-        assert_eq!(differences(&asked, &without), ["`allow_direct` is null, asked was true"]);
+        assert_eq!(
+            differences(&asked, &without),
+            ["`allow_direct` is null, asked was true"]
+        );
     }
 
     #[test]
@@ -195,6 +233,9 @@ mod tests {
         let streams = Streams::new(&NatsConfig::default());
         let config = streams.tasks_config(&["pipeline".to_owned(), "onboarding".to_owned()]);
         assert_eq!(config.name, "KUNDER_TASKS");
-        assert_eq!(config.subjects, ["kunder.task.pipeline.*", "kunder.task.onboarding.*"]);
+        assert_eq!(
+            config.subjects,
+            ["kunder.task.pipeline.*", "kunder.task.onboarding.*"]
+        );
     }
 }

@@ -22,7 +22,10 @@ pub(crate) struct Tail {
 impl Tail {
     /// The newest number of this store that the stream holds, where it can tell.
     pub(crate) fn number(&self, store: &str) -> Option<u64> {
-        self.last.as_ref().filter(|(other, _)| *other == token(store)).map(|(_, number)| *number)
+        self.last
+            .as_ref()
+            .filter(|(other, _)| *other == token(store))
+            .map(|(_, number)| *number)
     }
 }
 
@@ -37,7 +40,11 @@ impl NatsBus {
         };
         let number = tail.number(store);
         if let (None, Some((other, _))) = (number, &tail.last) {
-            tracing::warn!(store, other, "the newest event is from another store, events may be announced again");
+            tracing::warn!(
+                store,
+                other,
+                "the newest event is from another store, events may be announced again"
+            );
         }
         number
     }
@@ -59,12 +66,25 @@ impl Shared {
 
     pub(crate) async fn read_tail(&self) -> Result<Tail, AnnounceError> {
         let unavailable = |error: &dyn std::error::Error| AnnounceError::Unavailable(with_causes(error));
-        let stream = self.jetstream.get_stream_no_info(&self.streams.events).await.map_err(|error| unavailable(&error))?;
-        let sequence = stream.get_info().await.map_err(|error| unavailable(&error))?.state.last_sequence;
-        let last = match stream.get_last_raw_message_by_subject(&self.streams.event_subjects()).await {
+        let stream = self
+            .jetstream
+            .get_stream_no_info(&self.streams.events)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let sequence = stream
+            .get_info()
+            .await
+            .map_err(|error| unavailable(&error))?
+            .state
+            .last_sequence;
+        let last = match stream
+            .get_last_raw_message_by_subject(&self.streams.event_subjects())
+            .await
+        {
             Ok(message) => {
                 let store = headers::find(Some(&message.headers), headers::STORE);
-                let number = headers::find(Some(&message.headers), headers::OUTBOX).and_then(|text| text.parse().ok());
+                let number =
+                    headers::find(Some(&message.headers), headers::OUTBOX).and_then(|text| text.parse().ok());
                 store.map(str::to_owned).zip(number)
             }
             Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => None,

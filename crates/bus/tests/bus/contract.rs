@@ -35,11 +35,19 @@ pub fn announcement(number: u64, kind: AnnouncementKind, subject: &str) -> Annou
 }
 
 pub fn events(numbers: std::ops::RangeInclusive<u64>) -> Vec<Announcement> {
-    numbers.map(|number| announcement(number, AnnouncementKind::Event, "kunder.event.pipeline.story")).collect()
+    numbers
+        .map(|number| announcement(number, AnnouncementKind::Event, "kunder.event.pipeline.story"))
+        .collect()
 }
 
 fn results(numbers: std::ops::RangeInclusive<u64>) -> Vec<Announcement> {
-    let result = |number| announcement(number, AnnouncementKind::Result, &format!("kunder.result.pipeline.t{number}"));
+    let result = |number| {
+        announcement(
+            number,
+            AnnouncementKind::Result,
+            &format!("kunder.result.pipeline.t{number}"),
+        )
+    };
     numbers.map(result).collect()
 }
 
@@ -63,7 +71,11 @@ impl InProcess {
     fn new() -> Self {
         let bus = InProcessBus::new();
         let listening = ["kunder.>", "asked.>"].map(|pattern| bus.subscribe(pattern.parse().unwrap()));
-        Self { bus, listening: Mutex::new(listening.into()), arrived: Mutex::default() }
+        Self {
+            bus,
+            listening: Mutex::new(listening.into()),
+            arrived: Mutex::default(),
+        }
     }
 }
 
@@ -74,7 +86,10 @@ impl World for InProcess {
     }
 
     async fn salj_listens(&self) {
-        self.listening.lock().await.push(self.bus.subscribe("salj.task.*.*".parse().unwrap()));
+        self.listening
+            .lock()
+            .await
+            .push(self.bus.subscribe("salj.task.*.*".parse().unwrap()));
     }
 
     async fn arrived(&self, pattern: &str) -> Vec<String> {
@@ -88,8 +103,12 @@ impl World for InProcess {
             }
         }
         let pattern: Pattern = pattern.parse().unwrap();
-        let matching = arrived.iter().filter(|announcement| pattern.matches(&announcement.subject));
-        matching.map(|one| format!("{} {}", one.subject, String::from_utf8_lossy(&one.body))).collect()
+        let matching = arrived
+            .iter()
+            .filter(|announcement| pattern.matches(&announcement.subject));
+        matching
+            .map(|one| format!("{} {}", one.subject, String::from_utf8_lossy(&one.body)))
+            .collect()
     }
 }
 
@@ -108,7 +127,12 @@ impl Nats {
         let replies = client.subscribe("asked.>").await.unwrap();
         // The server answers in order: once it answers this, it knows the subscription.
         let _ = client.request("$JS.API.INFO", "".into()).await.unwrap();
-        Self { bus, jetstream, replies: Mutex::new((replies, Vec::new())), _server: server }
+        Self {
+            bus,
+            jetstream,
+            replies: Mutex::new((replies, Vec::new())),
+            _server: server,
+        }
     }
 }
 
@@ -120,7 +144,11 @@ impl World for Nats {
 
     async fn salj_listens(&self) {
         let subjects = vec!["salj.task.>".to_owned()];
-        let config = jetstream::stream::Config { name: "SALJ_TASKS".to_owned(), subjects, ..Default::default() };
+        let config = jetstream::stream::Config {
+            name: "SALJ_TASKS".to_owned(),
+            subjects,
+            ..Default::default()
+        };
         self.jetstream.create_stream(config).await.unwrap();
     }
 
@@ -128,14 +156,22 @@ impl World for Nats {
         let mut arrived = Vec::new();
         for name in ["KUNDER_RESULTS", "KUNDER_EVENTS", "SALJ_TASKS"] {
             arrived.extend(stored(&self.jetstream, name).await.into_iter().map(|message| {
-                format!("{} {}", message.subject, String::from_utf8_lossy(&message.payload))
+                format!(
+                    "{} {}",
+                    message.subject,
+                    String::from_utf8_lossy(&message.payload)
+                )
             }));
         }
         let mut replies = self.replies.lock().await;
         let (subscriber, heard) = &mut *replies;
         while let Ok(Some(message)) = timeout(Duration::from_millis(50), subscriber.next()).await {
             if message.payload.starts_with(b"body") {
-                heard.push(format!("{} {}", message.subject, String::from_utf8_lossy(&message.payload)));
+                heard.push(format!(
+                    "{} {}",
+                    message.subject,
+                    String::from_utf8_lossy(&message.payload)
+                ));
             }
         }
         arrived.extend(heard.iter().cloned());
@@ -147,7 +183,9 @@ impl World for Nats {
 
 /// All messages of a stream, in order.
 pub async fn stored(jetstream: &jetstream::Context, name: &str) -> Vec<jetstream::message::StreamMessage> {
-    let Ok(stream) = jetstream.get_stream(name).await else { return Vec::new() };
+    let Ok(stream) = jetstream.get_stream(name).await else {
+        return Vec::new();
+    };
     let state = stream.cached_info().state.clone();
     let mut messages = Vec::new();
     for sequence in state.first_sequence..=state.last_sequence {
@@ -161,8 +199,14 @@ async fn taken_in_order_and_once(world: &dyn World) {
     let (taken, error) = world.bus().announce("s", &batch).await;
     assert_eq!((taken, error.map(|error| error.to_string())), (600, None));
     let (taken, error) = world.bus().announce("s", &batch).await;
-    assert_eq!((taken, error.map(|error| error.to_string())), (600, None), "repeats are taken again");
-    let expected: Vec<String> = (1..=600).map(|n| format!("kunder.result.pipeline.t{n} body {n}")).collect();
+    assert_eq!(
+        (taken, error.map(|error| error.to_string())),
+        (600, None),
+        "repeats are taken again"
+    );
+    let expected: Vec<String> = (1..=600)
+        .map(|n| format!("kunder.result.pipeline.t{n} body {n}"))
+        .collect();
     assert_same(&world.arrived("kunder.result.>").await, &expected);
 }
 
@@ -171,23 +215,38 @@ async fn events_know_how_far_they_came(world: &dyn World) {
     assert_eq!(bus.last_event("s").await, None);
     assert_eq!(bus.announce("s", &events(1..=300)).await.0, 300);
     assert_eq!(bus.last_event("s").await, Some(300));
-    assert_eq!(bus.announce("s", &events(200..=310)).await.0, 111, "repeats in front are taken without effect");
+    assert_eq!(
+        bus.announce("s", &events(200..=310)).await.0,
+        111,
+        "repeats in front are taken without effect"
+    );
     assert_eq!(bus.last_event("s").await, Some(310));
     let bodies = world.arrived("kunder.event.>").await;
-    let expected: Vec<String> = (1..=310).map(|n| format!("kunder.event.pipeline.story body {n}")).collect();
+    let expected: Vec<String> = (1..=310)
+        .map(|n| format!("kunder.event.pipeline.story body {n}"))
+        .collect();
     assert_same(&bodies, &expected);
 }
 
 /// Names the first difference of two long lists.
 #[track_caller]
 fn assert_same(found: &[String], expected: &[String]) {
-    let differs = found.iter().zip(expected).find(|(found, expected)| found != expected);
+    let differs = found
+        .iter()
+        .zip(expected)
+        .find(|(found, expected)| found != expected);
     assert_eq!((differs, found.len()), (None, expected.len()));
 }
 
 async fn a_request_waits_for_someone_who_takes_it(world: &dyn World) {
     let batch: Vec<Announcement> = (1..=2)
-        .map(|number| announcement(number, AnnouncementKind::Request, &format!("salj.task.pipeline-agent.t{number}")))
+        .map(|number| {
+            announcement(
+                number,
+                AnnouncementKind::Request,
+                &format!("salj.task.pipeline-agent.t{number}"),
+            )
+        })
         .collect();
     let (taken, error) = world.bus().announce("s", &batch).await;
     assert_eq!(taken, 0);
@@ -196,7 +255,10 @@ async fn a_request_waits_for_someone_who_takes_it(world: &dyn World) {
     for _ in 0..2 {
         assert_eq!(world.bus().announce("s", &batch).await.0, 2);
     }
-    let expected = ["salj.task.pipeline-agent.t1 body 1", "salj.task.pipeline-agent.t2 body 2"];
+    let expected = [
+        "salj.task.pipeline-agent.t1 body 1",
+        "salj.task.pipeline-agent.t2 body 2",
+    ];
     assert_eq!(world.arrived("salj.>").await, expected);
 }
 
@@ -211,26 +273,44 @@ async fn a_reply_reaches_whoever_asked_and_nobody_is_no_fault(world: &dyn World)
 }
 
 async fn what_can_never_be_taken_is_refused_and_those_before_it_are_taken(world: &dyn World) {
-    for kind in [AnnouncementKind::Result, AnnouncementKind::Event, AnnouncementKind::Reply] {
+    for kind in [
+        AnnouncementKind::Result,
+        AnnouncementKind::Event,
+        AnnouncementKind::Reply,
+    ] {
         let word = match kind {
             AnnouncementKind::Event => "event",
             AnnouncementKind::Reply => "other",
             _ => "result",
         };
-        let mut batch: Vec<Announcement> =
-            (1..=3).map(|number| announcement(number, kind, &format!("kunder.{word}.x.{number}"))).collect();
+        let mut batch: Vec<Announcement> = (1..=3)
+            .map(|number| announcement(number, kind, &format!("kunder.{word}.x.{number}")))
+            .collect();
         batch[1].body = vec![b'x'; 1_100_000];
         let (taken, error) = world.bus().announce("s", &batch).await;
-        assert!(matches!(error, Some(AnnounceError::Refused(_))), "{kind:?} {error:?}");
+        assert!(
+            matches!(error, Some(AnnounceError::Refused(_))),
+            "{kind:?} {error:?}"
+        );
         assert_eq!(taken, 1);
         batch[1] = announcement(2, kind, "kunder.not a subject");
         let (taken, error) = world.bus().announce("s", &batch[1..]).await;
-        assert!(matches!(error, Some(AnnounceError::Refused(_))), "{kind:?} {error:?}");
+        assert!(
+            matches!(error, Some(AnnounceError::Refused(_))),
+            "{kind:?} {error:?}"
+        );
         assert_eq!(taken, 0);
-        assert_eq!(world.bus().announce("s", &batch[2..]).await.0, 1, "the lane goes on without it");
+        assert_eq!(
+            world.bus().announce("s", &batch[2..]).await.0,
+            1,
+            "the lane goes on without it"
+        );
     }
     let arrived = world.arrived("kunder.*.x.*").await;
-    assert!(arrived.contains(&"kunder.event.x.3 body 3".to_owned()), "{arrived:?}");
+    assert!(
+        arrived.contains(&"kunder.event.x.3 body 3".to_owned()),
+        "{arrived:?}"
+    );
     assert!(!arrived.iter().any(|line| line.contains(".2 ")), "{arrived:?}");
 }
 

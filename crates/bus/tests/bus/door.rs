@@ -61,7 +61,10 @@ impl MemoryDoor {
 
     fn of(&self, id: &TaskId) -> Result<Task, Refusal> {
         let accepted = self.accepted.lock().unwrap();
-        accepted.get(id.as_str()).cloned().ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("no task `{id}`")))
+        accepted
+            .get(id.as_str())
+            .cloned()
+            .ok_or_else(|| Refusal::new(RefusalCode::Unknown, format!("no task `{id}`")))
     }
 }
 
@@ -83,7 +86,12 @@ impl Door for MemoryDoor {
             .to_vec()
     }
 
-    async fn submit(&self, agent: Option<&str>, traceparent: Option<&str>, payload: &[u8]) -> Result<Receipt, Refusal> {
+    async fn submit(
+        &self,
+        agent: Option<&str>,
+        traceparent: Option<&str>,
+        payload: &[u8],
+    ) -> Result<Receipt, Refusal> {
         let mut task = envelope::read(payload, 900_000)?.task;
         let id = task.task_id.clone();
         task.agent = agent.map(str::to_owned);
@@ -101,12 +109,19 @@ impl Door for MemoryDoor {
         let mut accepted = self.accepted.lock().unwrap();
         let known = match accepted.get(id.as_str()) {
             Some(before) if before.instruction != task.instruction => {
-                return Err(Refusal::new(RefusalCode::Conflict, format!("task `{id}` has another body")));
+                return Err(Refusal::new(
+                    RefusalCode::Conflict,
+                    format!("task `{id}` has another body"),
+                ));
             }
             before => before.is_some(),
         };
         accepted.insert(id.to_string(), task);
-        Ok(Receipt { task_id: id, agent, known })
+        Ok(Receipt {
+            task_id: id,
+            agent,
+            known,
+        })
     }
 
     async fn outcome(&self, id: &TaskId, wait: Duration) -> Result<Answer, Refusal> {
@@ -116,7 +131,10 @@ impl Door for MemoryDoor {
             let _ = tokio::time::timeout(wait, never).await;
             return Ok(Answer::Pending(Box::new(self.status(id).await?)));
         }
-        let bytes = task.param("bytes").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let bytes = task
+            .param("bytes")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0);
         Ok(Answer::Outcome(Box::new(Outcome {
             protocol: OUTCOME_PROTOCOL.to_owned(),
             task_id: id.clone(),
@@ -146,13 +164,23 @@ impl Door for MemoryDoor {
 
     async fn cancel(&self, id: &TaskId, by: &str) -> Result<TaskStatus, Refusal> {
         let status = self.status(id).await?;
-        self.accepted.lock().unwrap().get_mut(id.as_str()).unwrap().requested_by = Some(format!("cancelled by {by}"));
+        self.accepted
+            .lock()
+            .unwrap()
+            .get_mut(id.as_str())
+            .unwrap()
+            .requested_by = Some(format!("cancelled by {by}"));
         Ok(status)
     }
 
     async fn chat(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let asked: Value = serde_json::from_slice(payload).map_err(|error| Refusal::field("text", error.to_string()))?;
-        Ok(json!({ "text": format!("svar: {}", asked["text"].as_str().unwrap_or_default()) }).to_string().into_bytes())
+        let asked: Value =
+            serde_json::from_slice(payload).map_err(|error| Refusal::field("text", error.to_string()))?;
+        Ok(
+            json!({ "text": format!("svar: {}", asked["text"].as_str().unwrap_or_default()) })
+                .to_string()
+                .into_bytes(),
+        )
     }
 
     async fn metrics(&self) -> Result<Value, Refusal> {
@@ -176,6 +204,10 @@ impl Door for MemoryDoor {
         if !known {
             all.push(incoming);
         }
-        Ok(Receipt { task_id: TaskId::derived("in", &id), agent: AgentName::new("pipeline"), known })
+        Ok(Receipt {
+            task_id: TaskId::derived("in", &id),
+            agent: AgentName::new("pipeline"),
+            known,
+        })
     }
 }

@@ -14,12 +14,17 @@ impl World {
         for (name, value) in headers {
             map.insert(*name, *value);
         }
-        let sent = self.jetstream.publish_with_headers(subject.to_owned(), map, payload.to_owned().into());
+        let sent = self
+            .jetstream
+            .publish_with_headers(subject.to_owned(), map, payload.to_owned().into());
         sent.await.unwrap().await.unwrap();
     }
 
     async fn told(&self, count: usize) {
-        eventually("it came in", async || (self.door.incoming().len() == count).then_some(())).await;
+        eventually("it came in", async || {
+            (self.door.incoming().len() == count).then_some(())
+        })
+        .await;
     }
 
     async fn inbox_is_done(&self) {
@@ -44,18 +49,40 @@ async fn events_come_in_in_both_modes_and_plain() {
         ("ce-time", "2026-11-22T10:00:00Z"),
         ("traceparent", "00-aa-bb-01"),
     ];
-    world.tell("kunder.in.salj.deal-won", &binary, r#"{"customer":"Åby IF"}"#).await;
+    world
+        .tell("kunder.in.salj.deal-won", &binary, r#"{"customer":"Åby IF"}"#)
+        .await;
     world.told(1).await;
-    let structured = json!({ "specversion": "1.0", "id": "2", "source": "/admin", "type": "t", "data": { "a": 1 } });
-    world.tell("kunder.in.admin.meeting-protocol", &[("content-type", "application/cloudevents+json")], &structured.to_string()).await;
+    let structured =
+        json!({ "specversion": "1.0", "id": "2", "source": "/admin", "type": "t", "data": { "a": 1 } });
+    world
+        .tell(
+            "kunder.in.admin.meeting-protocol",
+            &[("content-type", "application/cloudevents+json")],
+            &structured.to_string(),
+        )
+        .await;
     world.told(2).await;
-    world.tell("kunder.in.tjanster.result", &[("Nats-Msg-Id", "r-3")], "{}").await;
+    world
+        .tell("kunder.in.tjanster.result", &[("Nats-Msg-Id", "r-3")], "{}")
+        .await;
     world.told(3).await;
     world.tell("kunder.in.tjanster.delivery", &[], "{}").await;
     world.told(4).await;
     let incoming = world.door.incoming();
-    let told: Vec<(&str, &str)> = incoming.iter().map(|one| (one.process.as_str(), one.kind.as_str())).collect();
-    assert_eq!(told, [("salj", "deal-won"), ("admin", "meeting-protocol"), ("tjanster", "result"), ("tjanster", "delivery")]);
+    let told: Vec<(&str, &str)> = incoming
+        .iter()
+        .map(|one| (one.process.as_str(), one.kind.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("salj", "deal-won"),
+            ("admin", "meeting-protocol"),
+            ("tjanster", "result"),
+            ("tjanster", "delivery")
+        ]
+    );
     let ids: Vec<&str> = incoming.iter().map(|one| one.id.as_deref().unwrap()).collect();
     assert_eq!(ids[..3], ["/sälj/pipeline \"1\"/e/1", "/admin/2", "r-3"]);
     assert!(ids[3].starts_with("KUNDER_IN/4/"), "{}", ids[3]);
@@ -69,10 +96,18 @@ async fn events_come_in_in_both_modes_and_plain() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_door_is_told_again_and_what_cannot_be_read_is_a_dead_letter() {
     let world = serve().await;
-    world.tell("kunder.in.salj.busy", &[("Nats-Msg-Id", "b")], "{}").await;
+    world
+        .tell("kunder.in.salj.busy", &[("Nats-Msg-Id", "b")], "{}")
+        .await;
     world.told(1).await;
     assert_eq!(world.door.refusals("b"), 2);
-    world.tell("kunder.in.salj.deal-won", &[("ce-id", "1"), ("ce-specversion", "1.0")], "{}").await;
+    world
+        .tell(
+            "kunder.in.salj.deal-won",
+            &[("ce-id", "1"), ("ce-specversion", "1.0")],
+            "{}",
+        )
+        .await;
     world.tell("kunder.in.salj.deal-won", &[], "bad").await;
     world.tell("kunder.in.salj.deal-won.extra", &[], "{}").await;
     let mut letters = eventually("three letters", async || {
@@ -81,11 +116,20 @@ async fn a_busy_door_is_told_again_and_what_cannot_be_read_is_a_dead_letter() {
     })
     .await;
     letters.sort_by_key(|letter| letter.headers.get("Nats-Msg-Id").map(ToString::to_string));
-    let header = |index: usize, name: &str| letters[index].headers.get(name).map(ToString::to_string).unwrap_or_default();
+    let header = |index: usize, name: &str| {
+        letters[index]
+            .headers
+            .get(name)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    };
     let errors = [0, 1, 2].map(|index| header(index, "Kunder-Error"));
     assert_eq!(errors[0], "`ce-type` is missing");
     assert_eq!(errors[1], "`customer` is missing");
-    assert!(errors[2].starts_with("`subject` `kunder.in.salj.deal-won.extra` must end in"), "{errors:?}");
+    assert!(
+        errors[2].starts_with("`subject` `kunder.in.salj.deal-won.extra` must end in"),
+        "{errors:?}"
+    );
     assert_eq!(letters[0].subject.as_str(), "kunder.dlq.in.salj.deal-won");
     assert_eq!(header(1, "Nats-Msg-Id"), "dlq-KUNDER_IN-3");
     world.inbox_is_done().await;

@@ -10,7 +10,9 @@ use crate::server::eventually;
 async fn all_goes_on_after_the_broker_was_killed() {
     let mut world = serve().await;
     assert_eq!(world.bus.announce("s", &events(1..=3)).await.0, 3);
-    world.publish("kunder.task.pipeline.t1", task("t1", "report")).await;
+    world
+        .publish("kunder.task.pipeline.t1", task("t1", "report"))
+        .await;
     world.accepted(1).await;
     for round in 2..=3_usize {
         world.server.kill();
@@ -24,12 +26,23 @@ async fn all_goes_on_after_the_broker_was_killed() {
         world.server.start_again().await;
         let name = format!("t{round}");
         eventually("a task can be sent", async || {
-            let sent = world.jetstream.publish(format!("kunder.task.pipeline.{name}"), task(&name, "report").into());
+            let sent = world.jetstream.publish(
+                format!("kunder.task.pipeline.{name}"),
+                task(&name, "report").into(),
+            );
             sent.await.ok()?.await.ok()
         })
         .await;
         world.accepted(round).await;
-        let answered = async || world.server.client().await.request("kunder.svc.control.request", "abc".into()).await.ok();
+        let answered = async || {
+            world
+                .server
+                .client()
+                .await
+                .request("kunder.svc.control.request", "abc".into())
+                .await
+                .ok()
+        };
         assert_eq!(eventually("the services are back", answered).await.payload, "cba");
     }
     eventually("announcing goes on", async || {
@@ -38,8 +51,15 @@ async fn all_goes_on_after_the_broker_was_killed() {
     })
     .await;
     assert_eq!(world.bus.last_event("s").await, Some(9));
-    let bodies: Vec<_> = stored(&world.jetstream, "KUNDER_EVENTS").await.into_iter().map(|message| message.payload).collect();
-    assert_eq!(bodies, (1..=9).map(|number| format!("body {number}")).collect::<Vec<_>>());
+    let bodies: Vec<_> = stored(&world.jetstream, "KUNDER_EVENTS")
+        .await
+        .into_iter()
+        .map(|message| message.payload)
+        .collect();
+    assert_eq!(
+        bodies,
+        (1..=9).map(|number| format!("body {number}")).collect::<Vec<_>>()
+    );
     world.queue_is_empty().await;
 }
 
@@ -48,11 +68,15 @@ async fn a_consumer_that_someone_deleted_is_made_again() {
     let world = serve().await;
     let stream = world.jetstream.get_stream("KUNDER_TASKS").await.unwrap();
     stream.delete_consumer("pipeline").await.unwrap();
-    world.publish("kunder.task.pipeline.t1", task("t1", "report")).await;
+    world
+        .publish("kunder.task.pipeline.t1", task("t1", "report"))
+        .await;
     world.accepted(1).await;
     world.jetstream.delete_stream("KUNDER_TASKS").await.unwrap();
     eventually("the stream is made again", async || {
-        let sent = world.jetstream.publish("kunder.task.pipeline.t2", task("t2", "report").into());
+        let sent = world
+            .jetstream
+            .publish("kunder.task.pipeline.t2", task("t2", "report").into());
         sent.await.ok()?.await.ok()
     })
     .await;

@@ -32,14 +32,23 @@ impl TestServer {
 
     async fn start_in(folder: TempDir, arguments: Vec<String>) -> Self {
         // Shown by the test runner where a test fails.
-        let _ = tracing_subscriber::fmt().with_test_writer().with_max_level(tracing::Level::INFO).try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_test_writer()
+            .with_max_level(tracing::Level::INFO)
+            .try_init();
         let child = spawn(folder.path(), -1, &arguments);
         let suffix = format!("_{}.ports", child.id());
-        let mut server = Self { folder, child, port: 0, arguments };
+        let mut server = Self {
+            folder,
+            child,
+            port: 0,
+            arguments,
+        };
         let ports = eventually("the server writes its ports", async || {
             let mut files = std::fs::read_dir(server.folder.path()).ok()?.flatten();
             let file = files.find(|file| file.file_name().to_string_lossy().ends_with(&suffix))?;
-            let ports: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file.path()).ok()?).ok()?;
+            let ports: serde_json::Value =
+                serde_json::from_str(&std::fs::read_to_string(file.path()).ok()?).ok()?;
             Some(ports["nats"][0].as_str()?.to_owned())
         });
         let url = ports.await;
@@ -52,11 +61,16 @@ impl TestServer {
     }
 
     pub fn config(&self) -> NatsConfig {
-        NatsConfig { answer_timeout_ms: 2_000, ..NatsConfig::new(&self.url()) }
+        NatsConfig {
+            answer_timeout_ms: 2_000,
+            ..NatsConfig::new(&self.url())
+        }
     }
 
     pub async fn bus(&self) -> NatsBus {
-        NatsBus::connect(self.config(), Arc::new(TokioClock)).await.unwrap()
+        NatsBus::connect(self.config(), Arc::new(TokioClock))
+            .await
+            .unwrap()
     }
 
     /// A client that knows nothing of us.
@@ -78,7 +92,10 @@ impl TestServer {
     pub async fn start_again(&mut self) {
         self.child = spawn(self.folder.path(), i32::from(self.port), &self.arguments);
         let url = self.url();
-        eventually("the server is back", async || async_nats::connect(&url).await.ok()).await;
+        eventually("the server is back", async || {
+            async_nats::connect(&url).await.ok()
+        })
+        .await;
     }
 }
 
@@ -104,7 +121,11 @@ fn spawn(folder: &Path, port: i32, arguments: &[String]) -> Child {
 fn binary() -> PathBuf {
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/bin/nats-server");
     let path = std::env::var_os("KUNDER_NATS_SERVER").map_or(tools, PathBuf::from);
-    assert!(path.is_file(), "{} is missing: run `cargo xtask tools`, which brings nats-server", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo xtask tools`, which brings nats-server",
+        path.display()
+    );
     path
 }
 

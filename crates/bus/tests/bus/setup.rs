@@ -21,15 +21,25 @@ async fn a_server_without_jetstream_is_refused() {
     let server = TestServer::start_without_jetstream().await;
     let error = refused(server.config()).await;
     assert!(matches!(error, BusError::Unfit { .. }), "{error}");
-    assert!(error.to_string().contains("answers no JetStream request"), "{error}");
+    assert!(
+        error.to_string().contains("answers no JetStream request"),
+        "{error}"
+    );
     assert!(error.hint().unwrap().contains("-js"), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_there_is_said_without_secrets() {
-    let error = refused(NatsConfig { connect_timeout_ms: 500, ..NatsConfig::new("nats://anna:hemligt@127.0.0.1:1") }).await;
+    let error = refused(NatsConfig {
+        connect_timeout_ms: 500,
+        ..NatsConfig::new("nats://anna:hemligt@127.0.0.1:1")
+    })
+    .await;
     assert!(matches!(error, BusError::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("nats://127.0.0.1:1") && !error.to_string().contains("hemligt"), "{error}");
+    assert!(
+        error.to_string().contains("nats://127.0.0.1:1") && !error.to_string().contains("hemligt"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,12 +47,26 @@ async fn a_stream_that_cannot_be_as_needed_is_refused() {
     let server = TestServer::start().await;
     let jetstream = server.jetstream().await;
     let subjects = vec!["kunder.event.>".to_owned()];
-    let other = Config { name: "OTHER".to_owned(), subjects, ..Config::default() };
+    let other = Config {
+        name: "OTHER".to_owned(),
+        subjects,
+        ..Config::default()
+    };
     jetstream.create_stream(other).await.unwrap();
     let error = refused(server.config()).await;
-    assert!(error.to_string().contains("stream KUNDER_EVENTS") && error.to_string().contains("overlap"), "{error}");
-    let error = refused(NatsConfig { replicas: 3, ..server.config() }).await;
-    assert!(error.to_string().contains("KUNDER_RESULTS") && error.to_string().contains("replicas"), "{error}");
+    assert!(
+        error.to_string().contains("stream KUNDER_EVENTS") && error.to_string().contains("overlap"),
+        "{error}"
+    );
+    let error = refused(NatsConfig {
+        replicas: 3,
+        ..server.config()
+    })
+    .await;
+    assert!(
+        error.to_string().contains("KUNDER_RESULTS") && error.to_string().contains("replicas"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,15 +76,44 @@ async fn a_second_start_updates_the_streams_and_keeps_what_they_hold() {
     let serving = bus.serve(Arc::new(MemoryDoor::new())).await.unwrap();
     serving.stop().await;
     let jetstream = server.jetstream().await;
-    jetstream.publish("kunder.result.pipeline.t1", "{}".into()).await.unwrap().await.unwrap();
-    let config = NatsConfig { keep_days: 7, tasks_max: 10, ..server.config() };
+    jetstream
+        .publish("kunder.result.pipeline.t1", "{}".into())
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    let config = NatsConfig {
+        keep_days: 7,
+        tasks_max: 10,
+        ..server.config()
+    };
     let again = NatsBus::connect(config, Arc::new(TokioClock)).await.unwrap();
     let serving = again.serve(Arc::new(MemoryDoor::new())).await.unwrap();
-    let results = jetstream.get_stream("KUNDER_RESULTS").await.unwrap().cached_info().clone();
-    assert_eq!((results.state.messages, results.config.max_age.as_secs()), (1, 7 * 86_400));
-    let tasks = jetstream.get_stream("KUNDER_TASKS").await.unwrap().cached_info().config.clone();
-    assert_eq!((tasks.retention, tasks.max_messages), (RetentionPolicy::WorkQueue, 10));
-    assert_eq!(tasks.subjects, ["kunder.task.customer-health.*", "kunder.task.pipeline.*"]);
+    let results = jetstream
+        .get_stream("KUNDER_RESULTS")
+        .await
+        .unwrap()
+        .cached_info()
+        .clone();
+    assert_eq!(
+        (results.state.messages, results.config.max_age.as_secs()),
+        (1, 7 * 86_400)
+    );
+    let tasks = jetstream
+        .get_stream("KUNDER_TASKS")
+        .await
+        .unwrap()
+        .cached_info()
+        .config
+        .clone();
+    assert_eq!(
+        (tasks.retention, tasks.max_messages),
+        (RetentionPolicy::WorkQueue, 10)
+    );
+    assert_eq!(
+        tasks.subjects,
+        ["kunder.task.customer-health.*", "kunder.task.pipeline.*"]
+    );
     assert_eq!(tasks.metadata["owner"], "kunder");
     serving.stop().await;
 }

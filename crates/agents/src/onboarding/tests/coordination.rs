@@ -153,3 +153,21 @@ fn a_no_is_an_answer_and_a_blocker_of_its_outcome() {
               tjanster/service-delivery-agent kan inte: Ingen har tid"#]],
     );
 }
+
+#[test]
+fn an_answer_that_was_sent_in_time_but_read_late_still_counts() {
+    let facts = nearly_complete(&[field::CONTRACT]).facts();
+    let asks = [
+        onboard("k-1"),
+        timeout("k-2").day(3),
+        answer("k-3").day(2),
+        onboard("k-4").day(4),
+    ];
+    let decisions = decide(facts, asks);
+    assert_eq!(report(&decisions[1]).blockers.len(), 1);
+    assert_eq!(report(&decisions[3]).blockers, Vec::<String>::new());
+    assert_eq!(
+        report(&decisions[3]).blocks["onboarding"]["coordination"]["state"],
+        "answered"
+    );
+}

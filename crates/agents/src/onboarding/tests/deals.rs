@@ -86,6 +86,21 @@ fn an_onboarding_started_by_hand_is_claimed_by_its_deal() {
 }
 
 #[test]
+fn a_claimed_onboarding_began_when_it_was_started_by_hand() {
+    let asks = [ask("k-0", "onboard", orebro(json!({}))), won("k-1").day(9)];
+    let decision = decide(nearly_complete(&[field::CONTRACT]).facts(), asks).remove(1);
+    let block = &report(&decision).blocks["onboarding"];
+    assert_eq!(
+        (&block["started"], &block["deal"]),
+        (&json!("2025-09-01"), &json!("D-7"))
+    );
+    assert_eq!(
+        block["coordination"]["state"], "asked",
+        "what was asked before belongs to it"
+    );
+}
+
+#[test]
 fn who_it_is_follows_from_the_registration_number_then_the_name() {
     let ids = |name: &str, number: &str| {
         let facts = customer("orebro-idrottsforbund", "Örebro Idrottsförbund")

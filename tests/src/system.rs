@@ -1,0 +1,13 @@
+//! The whole system as its users have it: the real `kunder`, a real nats-server, and clients in Python; each in a folder of its own and ended with the test.
+
+mod kunder;
+mod nats;
+mod output;
+mod patience;
+mod python;
+
+pub use kunder::{Kunder, Serve};
+pub use nats::Nats;
+pub use output::Output;
+pub use patience::{PATIENCE, Stopwatch, eventually, pause};
+pub use python::Python;
