@@ -128,10 +128,10 @@ impl State {
             return false;
         }
         self.seen_in_order.push_back(id);
-        if self.seen_in_order.len() > REMEMBERED_IDS {
-            if let Some(oldest) = self.seen_in_order.pop_front() {
-                self.seen.remove(&oldest);
-            }
+        if self.seen_in_order.len() > REMEMBERED_IDS
+            && let Some(oldest) = self.seen_in_order.pop_front()
+        {
+            self.seen.remove(&oldest);
         }
         true
     }

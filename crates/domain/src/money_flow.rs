@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::customer::{Customer, Sourced};
 use crate::definitions::PipelineRules;
@@ -92,10 +92,10 @@ impl MoneyFlow {
         let Opportunity {
             value, probability, ..
         } = &opportunity.value;
-        let weighted = Money::new(
-            value.amount * Decimal::new(i64::from(*probability), 2),
-            &value.currency,
-        );
+        // Rounded here, once, so that every sum of what is printed is to the öre what is printed.
+        let weighted = (value.amount * Decimal::new(i64::from(*probability), 2))
+            .round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+        let weighted = Money::new(weighted, &value.currency);
         let idle_days = days_between(day(opportunity.observed, zone), today).max(0);
         let (stale, hot) = (idle_days > rules.stale_days, *probability > rules.hot_percent);
         let usual = rules.probability_percent_min..=rules.probability_percent_max;

@@ -2,6 +2,7 @@
 
 mod ask;
 mod demo;
+mod digest;
 mod events;
 mod failure;
 mod import;
@@ -39,10 +40,10 @@ struct Cli {
 /// Options of every command.
 #[derive(Args, Clone)]
 pub(crate) struct Common {
-    /// The data folder [default: kunder-data, or KUNDER_DATA]
+    /// The data folder [default: the environment's KUNDER_DATA, else kunder-data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The NATS server, nats://127.0.0.1:4222
+    /// The NATS server, nats://127.0.0.1:4222; commands then go to who serves there
     #[arg(long, global = true, value_name = "URL")]
     nats: Option<String>,
     /// The configuration file (YAML)
@@ -62,14 +63,15 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run the agents until stopped
     Serve,
-    /// A quick command, as a chat frontend sends it: "Kör kundhälsokoll"
+    /// A quick command, as a chat frontend sends it: "Kör kundhälsokoll", "Pipeline-analys",
+    /// "Onboarding för KUND", "Hämta kundinfo KUND", or the same in English
     Ask(AskArgs),
     /// Send an Input Protocol envelope, follow a task, cancel it, list tasks
     #[command(subcommand)]
     Task(task::TaskCommand),
     /// Import customers and what is known of them from files
     Import(import::ImportArgs),
-    /// What was announced
+    /// What was announced: events, and tasks for other processes
     Events(events::EventsArgs),
     /// Write the schemas and examples of the protocols
     Schema {
@@ -80,8 +82,7 @@ enum Command {
     /// Note a meeting, call or mail with a customer
     Log(notes::LogArgs),
     /// Todos of customers
-    #[command(subcommand)]
-    Todo(notes::TodoCommand),
+    Todo(notes::TodoArgs),
     /// What is configured, what is reachable, and what would be lost if what died
     Doctor,
 }
@@ -92,8 +93,8 @@ pub(crate) struct AskArgs {
     /// The quick command; several words need no quotes
     #[arg(required = true, num_args = 1.., value_name = "TEXT")]
     text: Vec<String>,
-    /// Answer as of the end of this day; a past day raises no alerts
-    #[arg(long, value_name = "DAY")]
+    /// Answer as of the end of this day, 2026-11-22; a past day raises no alerts
+    #[arg(long, value_name = "DAY", value_parser = day)]
     as_of: Option<Date>,
     /// The language of the answer
     #[arg(long)]
@@ -116,6 +117,11 @@ impl From<LocaleArg> for Locale {
             LocaleArg::En => Self::En,
         }
     }
+}
+
+/// A day on the command line.
+fn day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "a day that exists is written like 2026-11-22".to_owned())
 }
 
 impl Common {
@@ -183,7 +189,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Log(args) => notes::log(&common, args, clock).await,
-        Command::Todo(command) => notes::todo(&common, command, clock).await,
+        Command::Todo(args) => notes::todo(&common, args, clock).await,
         Command::Doctor => serve::doctor(&common, clock).await,
     }
 }

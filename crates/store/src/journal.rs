@@ -34,7 +34,7 @@ impl Journal<Fact> for SqliteStore {
             }
             let status = tasks::status_of(connection, &row.task_id, now)?;
             status
-                .map(Found::Same)
+                .map(|status| Found::Same(Box::new(status)))
                 .ok_or_else(|| Failure::Unavailable("a known task has gone".to_owned()))
         });
         Ok(match accepted.await? {
@@ -44,7 +44,7 @@ impl Journal<Fact> for SqliteStore {
                 tries: 0,
                 joined: false,
             }),
-            Found::Same(status) => Acceptance::Known(status),
+            Found::Same(status) => Acceptance::Known(*status),
             Found::Other => Acceptance::Conflict,
         })
     }
@@ -171,7 +171,7 @@ impl Journal<Fact> for SqliteStore {
 /// What acceptance found in the store.
 enum Found {
     New(u64),
-    Same(TaskStatus),
+    Same(Box<TaskStatus>),
     Other,
 }
 

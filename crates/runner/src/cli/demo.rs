@@ -11,7 +11,7 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::demo;
 use kunder_domain::fact::{CustomerId, FactBody, field};
 
-use super::{Common, Failure, LocaleArg, ask, events, output};
+use super::{Common, Failure, LocaleArg, ask, day, digest, output};
 use crate::app::{App, Options, definitions};
 use crate::client::Client;
 use crate::clock::SystemClock;
@@ -22,9 +22,10 @@ const SEED: u64 = 20_250_904;
 
 #[derive(Args)]
 pub(crate) struct DemoArgs {
-    /// The day on which the demonstration happens [default: today]
-    #[arg(long, value_name = "DAY")]
+    /// The day on which the demonstration happens; the same day shows the same [default: today]
+    #[arg(long, value_name = "DAY", value_parser = day)]
     as_of: Option<Date>,
+    /// The language of the answers
     #[arg(long)]
     locale: Option<LocaleArg>,
 }
@@ -98,7 +99,7 @@ async fn show(
     client.call(&Request::Settle { wait_ms: 30_000 }).await?;
     if !common.json {
         output::line(&format!("\n━━━ {} ━━━\n", locale.pick("Larm och händelser", "Alerts and events")));
-        events::show(&mut client, 0, false).await?;
+        digest::show(&mut client, locale).await?;
     }
     client.close().await;
     Ok(())

@@ -43,12 +43,17 @@ pub(super) async fn run(common: &Common, args: &EventsArgs, clock: Arc<dyn Clock
     shown
 }
 
+/// A page of what came after a number.
+pub(super) async fn page(client: &mut Client, after: u64) -> Result<Vec<EventLine>, Failure> {
+    match client.call(&Request::Events { after, limit: PAGE }).await? {
+        Response::Events(lines) => Ok(lines),
+        other => Err(ask::unexpected(&other)),
+    }
+}
+
 /// Prints a page of what came after a number; returns the last number.
-pub(super) async fn show(client: &mut Client, after: u64, as_json: bool) -> Result<u64, Failure> {
-    let lines = match client.call(&Request::Events { after, limit: PAGE }).await? {
-        Response::Events(lines) => lines,
-        other => return Err(ask::unexpected(&other)),
-    };
+async fn show(client: &mut Client, after: u64, as_json: bool) -> Result<u64, Failure> {
+    let lines = page(client, after).await?;
     for line in &lines {
         if as_json {
             output::json(&line.event);
@@ -59,13 +64,28 @@ pub(super) async fn show(client: &mut Client, after: u64, as_json: bool) -> Resu
     Ok(lines.last().map_or(after, |line| line.number))
 }
 
-/// `11:02:07  kunder.event.customer-health.at-risk  customer/x  name — reason`.
+/// `12  2026-11-22 08:00:00Z  kunder.event.customer-health.at-risk  name: reason`; a task for another process by its address.
 fn words(line: &EventLine) -> String {
-    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let event = &line.event;
-    let about = ["/data/customer", "/data/title", "/data/summary", "/context/customer", "/data/customerId"].iter().find_map(|path| text(event, path));
-    let why = ["/data/reason", "/data/reasons/0", "/data/cause", "/instruction/text"].iter().find_map(|path| text(event, path));
+    let text = |path: &&str| event.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let first = |paths: &[&str]| paths.iter().find_map(text);
+    let (subject, said) = match (first(&["/type"]), first(&["/instruction/text"])) {
+        (None, said) => (format!("→ {}", first(&["/agent"]).unwrap_or_else(|| line.subject.clone())), said),
+        (Some(_), _) => (line.subject.clone(), None),
+    };
+    let said = said.unwrap_or_else(|| {
+        let about = first(&["/data/customer", "/context/customer", "/data/title/sv"]);
+        let what = match first(&["/data/from", "/data/to"]).zip(first(&["/data/to"])) {
+            Some((from, to)) if from != to => Some(format!("{from} → {to}")),
+            Some((_, to)) => Some(to),
+            None => first(&["/data/reasons/0", "/data/title", "/data/service", "/data/with", "/data/path", "/data/cause", "/instruction/command"]),
+        };
+        let counts = event.pointer("/data/customers/total_managed").map(|total| {
+            let count = |name: &str| event.pointer(&format!("/data/customers/{name}")).cloned().unwrap_or_default();
+            format!("{total} customers: {} critical, {} at risk, {} healthy", count("critical"), count("at_risk"), count("healthy"))
+        });
+        [about, what, counts].into_iter().flatten().collect::<Vec<_>>().join(": ")
+    });
     let time = line.committed_at.strftime("%Y-%m-%d %H:%M:%SZ");
-    let parts: Vec<String> = [about, why].into_iter().flatten().collect();
-    format!("{time}  {:<48}  {}", line.subject, parts.join(" — "))
+    format!("{:>5}  {time}  {subject:<47}  {said}", line.number)
 }

@@ -28,7 +28,7 @@ pub(crate) struct ImportArgs {
     /// The files
     #[arg(required = true, num_args = 1.., value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Where all broken rows are listed [default: MAP.errors.txt beside the first file's name, in the current folder]
+    /// Where broken rows are listed [default: the first file's name and .errors.txt, in the current folder]
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
 }

@@ -9,7 +9,7 @@ use kunder_agent_core::clock::Clock;
 use kunder_agent_core::task::{Locale, Task};
 use serde_json::Value;
 
-use super::{Common, Failure, LocaleArg, ask, output};
+use super::{Common, Failure, LocaleArg, ask, day, output};
 use crate::control::{Request, Response};
 use crate::service::new_id;
 
@@ -19,8 +19,10 @@ pub(crate) struct LogArgs {
     customer: String,
     /// What was said and decided
     text: String,
+    /// How it was held
     #[arg(long, value_enum, default_value_t = Kind::Meeting)]
     kind: Kind,
+    /// The language of the answer
     #[arg(long)]
     locale: Option<LocaleArg>,
 }
@@ -32,22 +34,42 @@ enum Kind {
     Mail,
 }
 
+#[derive(Args)]
+pub(crate) struct TodoArgs {
+    #[command(subcommand)]
+    command: TodoCommand,
+    /// The language of the answer
+    #[arg(long, global = true)]
+    locale: Option<LocaleArg>,
+}
+
 #[derive(Subcommand)]
-pub(crate) enum TodoCommand {
+enum TodoCommand {
     /// Something to do for a customer
     Add {
+        /// The customer's name or id
         customer: String,
+        /// What to do
         text: String,
         /// The day by which it should be done
-        #[arg(long, value_name = "DAY")]
+        #[arg(long, value_name = "DAY", value_parser = day)]
         due: Option<Date>,
-        #[arg(long)]
+        /// Who is to do it
+        #[arg(long, value_name = "NAME")]
         owner: Option<String>,
     },
-    /// It is done: by its key or its text
-    Done { customer: String, todo: String },
-    /// What is to be done, for one customer or all
-    List { customer: Option<String> },
+    /// It is done
+    Done {
+        /// The customer's name or id
+        customer: String,
+        /// Its key, as the list shows it in brackets, or its words
+        todo: String,
+    },
+    /// What is to be done, for one customer or all, due first
+    List {
+        /// The customer's name or id
+        customer: Option<String>,
+    },
 }
 
 pub(super) async fn log(common: &Common, args: LogArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
@@ -60,18 +82,18 @@ pub(super) async fn log(common: &Common, args: LogArgs, clock: Arc<dyn Clock>) -
     send(common, "log-touchpoint", params, args.locale.map(Into::into), clock).await
 }
 
-pub(super) async fn todo(common: &Common, command: TodoCommand, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
-    let (command, params) = match command {
+pub(super) async fn todo(common: &Common, args: TodoArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let (command, params) = match args.command {
         TodoCommand::Add { customer, text, due, owner } => {
             let mut params = vec![("customer", customer), ("text", text)];
             params.extend(due.map(|due| ("due", due.to_string())));
             params.extend(owner.map(|owner| ("owner", owner)));
             ("add-todo", params)
         }
-        TodoCommand::Done { customer, todo } => ("finish-todo", vec![("customer", customer), ("todo", todo)]),
+        TodoCommand::Done { customer, todo } => ("finish-todo", vec![("customer", customer), ("key", todo)]),
         TodoCommand::List { customer } => ("list-todos", customer.map(|customer| ("customer", customer)).into_iter().collect()),
     };
-    send(common, command, params, None, clock).await
+    send(common, command, params, args.locale.map(Into::into), clock).await
 }
 
 async fn send(common: &Common, command: &str, params: Vec<(&str, String)>, locale: Option<Locale>, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {

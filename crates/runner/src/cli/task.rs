@@ -26,13 +26,20 @@ pub(crate) enum TaskCommand {
         #[arg(long, value_name = "NAME")]
         agent: Option<String>,
     },
-    /// How a task stands
-    Status { id: String },
-    /// Cancel a task
-    Cancel { id: String },
+    /// How a task stands, with its outcome once there is one
+    Status {
+        /// The task's id
+        id: String,
+    },
+    /// Cancel a task; one that has ended stays as it ended
+    Cancel {
+        /// The task's id
+        id: String,
+    },
     /// The newest tasks first
     List {
-        #[arg(long, default_value_t = 20)]
+        /// How many at most
+        #[arg(long, default_value_t = 20, value_name = "NUMBER")]
         limit: usize,
     },
 }
@@ -54,6 +61,7 @@ pub(super) async fn run(common: &Common, command: TaskCommand, clock: Arc<dyn Cl
         }
         TaskCommand::List { limit } => Request::List { limit },
     };
+    let cancelling = matches!(request, Request::Cancel { .. });
     let mut client = common.client(clock).await?;
     let answered = match client.call(&request).await {
         Ok(Response::Pending(status)) => ask::wait(&mut client, status.task_id).await.map(|outcome| Response::Outcome(Box::new(outcome))),
@@ -62,6 +70,7 @@ pub(super) async fn run(common: &Common, command: TaskCommand, clock: Arc<dyn Cl
     client.close().await;
     match answered? {
         Response::Outcome(outcome) => return Ok(output::outcome(&outcome, common.json)),
+        Response::Status(status) if cancelling => row(&status, common.json),
         Response::Status(status) => show(&status, common.json),
         Response::List(list) => list.iter().for_each(|status| row(status, common.json)),
         other => return Err(ask::unexpected(&other)),

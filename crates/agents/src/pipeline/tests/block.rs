@@ -38,12 +38,12 @@ fn the_block_as_it_travels() {
             }
           ],
           "comingWeighted": {
-            "amount": "19000.003",
+            "amount": "19000.00",
             "currency": "SEK"
           },
           "comingWeightedByCurrency": [
             {
-              "amount": "19000.003",
+              "amount": "19000.00",
               "currency": "SEK"
             }
           ],
@@ -59,7 +59,7 @@ fn the_block_as_it_travels() {
               ],
               "comingWeighted": [
                 {
-                  "amount": "19000.003",
+                  "amount": "19000.00",
                   "currency": "SEK"
                 }
               ],
@@ -170,7 +170,7 @@ fn the_block_as_it_travels() {
                 "currency": "SEK"
               },
               "weighted": {
-                "amount": "3000.003",
+                "amount": "3000.00",
                 "currency": "SEK"
               }
             }
