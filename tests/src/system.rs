@@ -4,10 +4,12 @@ mod kunder;
 mod nats;
 mod output;
 mod patience;
+mod portfolio;
 mod python;
 
 pub use kunder::{Kunder, Serve};
 pub use nats::Nats;
 pub use output::Output;
 pub use patience::{PATIENCE, Stopwatch, eventually, pause};
+pub use portfolio::Kept;
 pub use python::Python;

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::output::{Output, ended};
 use super::patience::{PATIENCE, eventually};
+use super::portfolio;
 
 /// A command runs at most so long.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -34,11 +35,19 @@ impl Kunder {
         Self { folder: scratch.path().join("data"), scratch }
     }
 
-    /// On a temporary folder that holds the demo portfolio, as of today; nothing was asked of it yet but what the demo asks.
+    /// On a temporary folder in which `kunder demo` has run: the portfolio as of today, checked once, its alerts raised.
     #[must_use]
     pub fn demo() -> Self {
         let kunder = Self::temporary();
         let _ = kunder.run(&["demo"]).exits(0);
+        kunder
+    }
+
+    /// On a temporary folder with the portfolio of the demo as of today, of which nothing was asked yet: no alert is open.
+    #[must_use]
+    pub fn portfolio() -> Self {
+        let kunder = Self::temporary();
+        portfolio::store_demo(&kunder.folder);
         kunder
     }
 

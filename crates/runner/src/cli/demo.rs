@@ -15,7 +15,7 @@ use super::{Common, Failure, LocaleArg, ask, day, digest, output};
 use crate::app::{App, Options, definitions};
 use crate::client::Client;
 use crate::clock::SystemClock;
-use crate::control::{ChatRequest, Request};
+use crate::control::{ChatRequest, Request, Response};
 
 /// The seed of the portfolio: the same day and seed make the same one.
 const SEED: u64 = 20_250_904;
@@ -74,6 +74,10 @@ async fn show(
     let name = example(&facts);
     let options = Options { data: PathBuf::from(folder), config, serve: false };
     let mut client = Client::Embedded(Box::new(App::open(options, clock).await?));
+    if let Err(failure) = only_invented(&mut client, folder).await {
+        client.close().await;
+        return Err(failure);
+    }
     let count = facts.iter().map(|fact| &fact.customer).collect::<std::collections::BTreeSet<&CustomerId>>().len();
     if !common.json {
         output::line(&match locale {
@@ -103,6 +107,16 @@ async fn show(
     }
     client.close().await;
     Ok(())
+}
+
+/// Invented customers never go among those of a folder that has some, real or of another day.
+async fn only_invented(client: &mut Client, folder: &std::path::Path) -> Result<(), Failure> {
+    match client.call(&Request::Doctor).await? {
+        Response::Doctor(diagnosis) if diagnosis.customers == 0 => Ok(()),
+        Response::Doctor(diagnosis) => Err(Failure::usage(format!("{} already holds {} customers", folder.display(), diagnosis.customers))
+            .hint("name an empty folder, leave --data out, or ask about what is there: kunder ask \"Kör kundhälsokoll\" --data DIR")),
+        other => Err(ask::unexpected(&other)),
+    }
 }
 
 /// The customer that is shown: the one being onboarded, which has most to tell.

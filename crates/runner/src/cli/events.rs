@@ -75,10 +75,10 @@ fn words(line: &EventLine) -> String {
     };
     let said = said.unwrap_or_else(|| {
         let about = first(&["/data/customer", "/context/customer", "/data/title/sv"]);
-        let what = match first(&["/data/from", "/data/to"]).zip(first(&["/data/to"])) {
-            Some((from, to)) if from != to => Some(format!("{from} → {to}")),
-            Some((_, to)) => Some(to),
-            None => first(&["/data/reasons/0", "/data/title", "/data/service", "/data/with", "/data/path", "/data/cause", "/instruction/command"]),
+        let what = match (first(&["/data/from"]), first(&["/data/to"])) {
+            (Some(from), Some(to)) => Some(format!("{from} → {to}")),
+            (None, Some(to)) => Some(to),
+            (_, None) => first(&["/data/reasons/0", "/data/title", "/data/service", "/data/with", "/data/path", "/data/cause", "/instruction/command"]),
         };
         let counts = event.pointer("/data/customers/total_managed").map(|total| {
             let count = |name: &str| event.pointer(&format!("/data/customers/{name}")).cloned().unwrap_or_default();

@@ -1,0 +1,111 @@
+//! The real journal with faults on order: panics when an actor reads it, and commits that cannot be stored for a while.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kunder_agent_core::bus::Announcement;
+use kunder_agent_core::id::{AgentName, TaskId};
+use kunder_agent_core::journal::{
+    Acceptance, Commit, CommitError, Journal, JournalError, NewTask, TaskCounts, TaskRecord, TaskStatus,
+};
+use kunder_agent_core::outcome::Outcome;
+use kunder_domain::fact::Fact;
+use kunder_store::SqliteStore;
+
+/// A store, and how many of the next calls go wrong.
+pub struct FaultyJournal {
+    pub store: SqliteStore,
+    pub panics: AtomicU32,
+    pub refused_commits: AtomicU32,
+}
+
+impl FaultyJournal {
+    #[must_use]
+    pub fn new(store: SqliteStore, panics: u32, refused_commits: u32) -> Self {
+        Self { store, panics: AtomicU32::new(panics), refused_commits: AtomicU32::new(refused_commits) }
+    }
+}
+
+fn strikes(left: &AtomicU32) -> bool {
+    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok()
+}
+
+#[async_trait]
+impl Journal<Fact> for FaultyJournal {
+    async fn queued(&self, agent: &AgentName, after: u64, limit: usize, now: Timestamp) -> Result<Vec<TaskRecord>, JournalError> {
+        assert!(!strikes(&self.panics), "the journal was told to fail");
+        self.store.queued(agent, after, limit, now).await
+    }
+
+    async fn commit(&self, commit: Commit<Fact>) -> Result<(), CommitError> {
+        if strikes(&self.refused_commits) {
+            return Err(JournalError("the disk is full".to_owned()).into());
+        }
+        self.store.commit(commit).await
+    }
+
+    async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
+        self.store.accept(task).await
+    }
+
+    async fn recover(&self) -> Result<u64, JournalError> {
+        self.store.recover().await
+    }
+
+    fn start(&self, task: &TaskId, epoch: u64) {
+        self.store.start(task, epoch);
+    }
+
+    async fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, JournalError> {
+        self.store.expired(now, limit).await
+    }
+
+    async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, JournalError> {
+        self.store.next_due(after).await
+    }
+
+    async fn status(&self, task: &TaskId) -> Result<Option<TaskStatus>, JournalError> {
+        self.store.status(task).await
+    }
+
+    async fn list(&self, before: Option<u64>, limit: usize) -> Result<Vec<TaskStatus>, JournalError> {
+        self.store.list(before, limit).await
+    }
+
+    async fn record(&self, task: &TaskId) -> Result<Option<TaskRecord>, JournalError> {
+        self.store.record(task).await
+    }
+
+    async fn children(&self, parent: &TaskId) -> Result<Vec<Outcome>, JournalError> {
+        self.store.children(parent).await
+    }
+
+    async fn cancel(&self, task: &TaskId, outcome: Outcome, announcements: Vec<Announcement>) -> Result<(), CommitError> {
+        self.store.cancel(task, outcome, announcements).await
+    }
+
+    async fn counts(&self) -> Result<TaskCounts, JournalError> {
+        self.store.counts().await
+    }
+
+    async fn destinations(&self) -> Result<Vec<String>, JournalError> {
+        self.store.destinations().await
+    }
+
+    async fn outbox(&self, destination: &str, limit: usize) -> Result<Vec<Announcement>, JournalError> {
+        self.store.outbox(destination, limit).await
+    }
+
+    async fn announced(&self, destination: &str, number: u64) -> Result<(), JournalError> {
+        self.store.announced(destination, number).await
+    }
+
+    async fn undeliverable(&self, number: u64, reason: &str) -> Result<(), JournalError> {
+        self.store.undeliverable(number, reason).await
+    }
+
+    fn store_id(&self) -> String {
+        self.store.store_id()
+    }
+}

@@ -1,0 +1,77 @@
+//! What lies in a data folder, written and read without `serve`: the invented portfolio before anything was asked of it, and what a killed process left.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kunder::client::Client;
+use kunder::clock::SystemClock;
+use kunder::config::Config;
+use kunder::control::Request;
+use kunder_agent_core::clock::Clock;
+use kunder_agent_core::journal::{Journal, TaskCounts};
+use kunder_domain::customer::Customer;
+use kunder_domain::demo;
+use kunder_domain::portfolio::{Portfolio, Span};
+use kunder_store::SqliteStore;
+
+const SEED: u64 = 20_250_904;
+const ZONE: &str = "Europe/Stockholm";
+
+/// Stores the demo portfolio as of today in a folder; asks nothing of it, so that no alert is open yet.
+///
+/// # Panics
+/// When the folder cannot be had.
+pub(super) fn store_demo(folder: &Path) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let zone = jiff::tz::TimeZone::get(ZONE).expect("the zone is known");
+    let facts = demo::generate(clock.now().to_zoned(zone.clone()).date(), SEED, &zone);
+    block_on(async {
+        let opened = Client::open(folder.to_owned(), None, Config::default(), clock).await;
+        let mut client = opened.unwrap_or_else(|_| panic!("{} cannot be opened", folder.display()));
+        let imported = client.call(&Request::Import { facts }).await;
+        assert!(imported.is_ok(), "the portfolio cannot be stored");
+        client.close().await;
+    });
+}
+
+/// What a store holds while nobody serves it.
+#[derive(Debug)]
+pub struct Kept {
+    pub counts: TaskCounts,
+    /// Announcements that were committed and not yet announced.
+    pub waiting: u64,
+    pub customers: Vec<Customer>,
+}
+
+impl Kept {
+    /// Reads the store of a data folder.
+    ///
+    /// # Panics
+    /// When it cannot be read, or is damaged.
+    #[must_use]
+    pub fn read(folder: &Path) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        block_on(async {
+            let store = SqliteStore::open(folder, Arc::clone(&clock)).expect("the store opens");
+            let damages = store.damages().await.expect("the store can be checked");
+            assert!(damages.is_empty(), "the store is damaged: {damages:?}");
+            let view = store.view(clock.now()).await.expect("the store can be read");
+            Self {
+                counts: store.counts().await.expect("the store counts"),
+                waiting: store.waiting_announcements().await.expect("the outbox can be read").iter().map(|(_, count)| count).sum(),
+                customers: store.read(view, &Span::default()).await.expect("the customers can be read"),
+            }
+        })
+    }
+
+    /// Tasks that were accepted and have no outcome yet.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.counts.queued + self.counts.running
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be made").block_on(future)
+}
