@@ -23,17 +23,28 @@ pub struct FaultyJournal {
 impl FaultyJournal {
     #[must_use]
     pub fn new(store: SqliteStore, panics: u32, refused_commits: u32) -> Self {
-        Self { store, panics: AtomicU32::new(panics), refused_commits: AtomicU32::new(refused_commits) }
+        Self {
+            store,
+            panics: AtomicU32::new(panics),
+            refused_commits: AtomicU32::new(refused_commits),
+        }
     }
 }
 
 fn strikes(left: &AtomicU32) -> bool {
-    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok()
+    left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
+        .is_ok()
 }
 
 #[async_trait]
 impl Journal<Fact> for FaultyJournal {
-    async fn queued(&self, agent: &AgentName, after: u64, limit: usize, now: Timestamp) -> Result<Vec<TaskRecord>, JournalError> {
+    async fn queued(
+        &self,
+        agent: &AgentName,
+        after: u64,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<TaskRecord>, JournalError> {
         assert!(!strikes(&self.panics), "the journal was told to fail");
         self.store.queued(agent, after, limit, now).await
     }
@@ -81,7 +92,12 @@ impl Journal<Fact> for FaultyJournal {
         self.store.children(parent).await
     }
 
-    async fn cancel(&self, task: &TaskId, outcome: Outcome, announcements: Vec<Announcement>) -> Result<(), CommitError> {
+    async fn cancel(
+        &self,
+        task: &TaskId,
+        outcome: Outcome,
+        announcements: Vec<Announcement>,
+    ) -> Result<(), CommitError> {
         self.store.cancel(task, outcome, announcements).await
     }
 

@@ -5,3 +5,4 @@ pub mod faulty_journal;
 pub mod manual_clock;
 pub mod scripted;
 pub mod system;
+pub mod world;

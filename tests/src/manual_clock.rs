@@ -17,7 +17,10 @@ pub struct ManualClock {
 impl Default for ManualClock {
     fn default() -> Self {
         let start: Timestamp = "2026-03-02T08:00:00Z".parse().expect("a well-formed time");
-        Self { now: watch::channel(start).0, drawn: AtomicU64::new(0) }
+        Self {
+            now: watch::channel(start).0,
+            drawn: AtomicU64::new(0),
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Task;
-use kunder_domain::fact::{CustomerId, Fact, FactBody};
 use kunder_agents::Reader;
+use kunder_domain::fact::{CustomerId, Fact, FactBody};
 
 /// What the tests see and steer.
 #[derive(Default)]
@@ -40,13 +40,21 @@ impl Script {
 
     fn wait_at_gate(&self) {
         let open = self.gate.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.gate.1.wait_timeout_while(open, Duration::from_secs(20), |open| !*open);
+        let waited = self
+            .gate
+            .1
+            .wait_timeout_while(open, Duration::from_secs(20), |open| !*open);
         drop(waited);
     }
 
     /// How often a task was decided.
     pub fn decisions(&self, task: &str) -> u32 {
-        self.decided.lock().unwrap_or_else(PoisonError::into_inner).get(task).copied().unwrap_or(0)
+        self.decided
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(task)
+            .copied()
+            .unwrap_or(0)
     }
 }
 
@@ -69,7 +77,9 @@ impl Agent<Reader, Fact> for Scripted {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        &["note", "gate", "panic", "spin", "split", "page", "timer", "tell", "big"]
+        &[
+            "note", "gate", "panic", "spin", "split", "page", "timer", "tell", "big",
+        ]
     }
 
     async fn lane(&self, task: &Task, _reader: &Reader) -> Option<String> {
@@ -78,18 +88,34 @@ impl Agent<Reader, Fact> for Scripted {
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<u64, GatherError> {
         self.script.gathers.fetch_add(1, Ordering::Relaxed);
-        let Some(customer) = work.task.customer() else { return Ok(0) };
-        let unavailable = |error: kunder_domain::portfolio::PortfolioError| GatherError::Unavailable(error.to_string());
+        let Some(customer) = work.task.customer() else {
+            return Ok(0);
+        };
+        let unavailable =
+            |error: kunder_domain::portfolio::PortfolioError| GatherError::Unavailable(error.to_string());
         let view = reader.view(work.now).await.map_err(unavailable)?;
-        let customer = reader.customer(view, &CustomerId::new(customer)).await.map_err(unavailable)?;
+        let customer = reader
+            .customer(view, &CustomerId::new(customer))
+            .await
+            .map_err(unavailable)?;
         Ok(customer.map_or(0, |customer| customer.version))
     }
 
     fn decide(&self, work: &Work, version: &u64) -> Decision<Fact> {
         let task = work.task.task_id.to_string();
         let lane = work.task.customer().unwrap_or("").to_owned();
-        *self.script.decided.lock().unwrap_or_else(PoisonError::into_inner).entry(task.clone()).or_default() += 1;
-        self.script.order.lock().unwrap_or_else(PoisonError::into_inner).push(task.clone());
+        *self
+            .script
+            .decided
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(task.clone())
+            .or_default() += 1;
+        self.script
+            .order
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(task.clone());
         if !lane.is_empty() {
             let mut inside = self.script.inside.lock().unwrap_or_else(PoisonError::into_inner);
             let count = inside.entry(lane.clone()).or_default();
@@ -121,18 +147,39 @@ impl Scripted {
                 done("too late")
             }
             ("split", None) => {
-                let pages = work.task.param("pages").and_then(|pages| pages.parse().ok()).unwrap_or(3_u32);
-                let page = |number| FollowUp::new(format!("page-{number}"), self.name, "page").param("number", number);
+                let pages = work
+                    .task
+                    .param("pages")
+                    .and_then(|pages| pages.parse().ok())
+                    .unwrap_or(3_u32);
+                let page = |number| {
+                    FollowUp::new(format!("page-{number}"), self.name, "page").param("number", number)
+                };
                 Decision::wait((0..pages).map(page).collect())
             }
             ("split", Some(joined)) => {
-                let whole = |outcome: &kunder_agent_core::outcome::Outcome| outcome.report.blocks["health"].as_array().map_or(0, Vec::len);
-                assert!(joined.iter().all(|outcome| whole(outcome) == 300), "pages are joined whole");
-                let numbers: Vec<String> = joined.iter().map(|outcome| outcome.report.summary.clone()).collect();
+                let whole = |outcome: &kunder_agent_core::outcome::Outcome| {
+                    outcome.report.blocks["health"].as_array().map_or(0, Vec::len)
+                };
+                assert!(
+                    joined.iter().all(|outcome| whole(outcome) == 300),
+                    "pages are joined whole"
+                );
+                let numbers: Vec<String> = joined
+                    .iter()
+                    .map(|outcome| outcome.report.summary.clone())
+                    .collect();
                 done(&numbers.join(" "))
             }
             ("page", _) => {
-                if work.task.instruction.params.get("number").and_then(serde_json::Value::as_u64) == Some(7) {
+                if work
+                    .task
+                    .instruction
+                    .params
+                    .get("number")
+                    .and_then(serde_json::Value::as_u64)
+                    == Some(7)
+                {
                     self.script.wait_at_gate();
                 }
                 let mut decision = done(&work.task.instruction.params["number"].to_string());
@@ -143,12 +190,17 @@ impl Scripted {
             }
             ("timer", _) => {
                 let mut decision = done("set");
-                decision.follow_ups.push(FollowUp::new("later", self.name, "note").at(work.now + jiff::SignedDuration::from_hours(48)));
+                decision.follow_ups.push(
+                    FollowUp::new("later", self.name, "note")
+                        .at(work.now + jiff::SignedDuration::from_hours(48)),
+                );
                 decision
             }
             ("tell", _) => {
                 let mut decision = done("told");
-                decision.events.push(EventDraft::general("told", serde_json::json!({"by": self.name})));
+                decision
+                    .events
+                    .push(EventDraft::general("told", serde_json::json!({"by": self.name})));
                 decision
             }
             ("big", _) => {
@@ -164,17 +216,29 @@ impl Scripted {
 
     fn note(&self, work: &Work, version: u64) -> Decision<Fact> {
         let mut decision = Decision::done(Report::new(Status::Complete, "noted"));
-        let Some(customer) = work.task.customer() else { return decision };
-        decision.expects.push(Expect { entity: customer.to_owned(), version });
+        let Some(customer) = work.task.customer() else {
+            return decision;
+        };
+        decision.expects.push(Expect {
+            entity: customer.to_owned(),
+            version,
+        });
         decision.changes.push(Fact {
             id: format!("{}/note", work.task.task_id),
             customer: CustomerId::new(customer),
             observed: work.now,
             source: "test".to_owned(),
             actor: self.name.to_owned(),
-            body: FactBody::Profile { field: "note".to_owned(), value: work.task.task_id.to_string() },
+            body: FactBody::Profile {
+                field: "note".to_owned(),
+                value: work.task.task_id.to_string(),
+            },
         });
-        decision.events.push(EventDraft::about("noted", customer, serde_json::json!({"customer": customer})));
+        decision.events.push(EventDraft::about(
+            "noted",
+            customer,
+            serde_json::json!({"customer": customer}),
+        ));
         decision
     }
 }

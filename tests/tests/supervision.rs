@@ -1,5 +1,6 @@
 //! Supervision and relay: actors come back, too many restarts end the process, a store that is away is waited for,
 //! and a destination that is away holds up nobody else.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -39,17 +40,41 @@ async fn world(panics: u32, refused_commits: u32) -> World {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let store = SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
     let journal = Arc::new(FaultyJournal::new(store.clone(), panics, refused_commits));
-    let config = RuntimeConfig { backoff_first: Duration::from_millis(2), backoff_max: Duration::from_millis(20), ..RuntimeConfig::default() };
-    let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Scripted { name: "first", script: Arc::new(Script::default()) });
+    let config = RuntimeConfig {
+        backoff_first: Duration::from_millis(2),
+        backoff_max: Duration::from_millis(20),
+        ..RuntimeConfig::default()
+    };
+    let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Scripted {
+        name: "first",
+        script: Arc::new(Script::default()),
+    });
     let reader: Reader = Arc::new(store.clone());
-    let runtime = Runtime::start(config, Arc::clone(&clock), journal, Arc::new(reader), vec![agent]).await.unwrap();
-    World { _folder: folder, clock, store, runtime }
+    let runtime = Runtime::start(config, Arc::clone(&clock), journal, Arc::new(reader), vec![agent])
+        .await
+        .unwrap();
+    World {
+        _folder: folder,
+        clock,
+        store,
+        runtime,
+    }
 }
 
 async fn run(world: &World, id: &str, command: &str, customer: Option<&str>) -> Outcome {
     let mut task = Task::new(TaskId::new(id).unwrap(), "first", command);
     task.context.customer = customer.map(str::to_owned);
-    let receipt = world.runtime.submit(Envelope { task, warnings: Vec::new() }, None).await.unwrap();
+    let receipt = world
+        .runtime
+        .submit(
+            Envelope {
+                task,
+                warnings: Vec::new(),
+            },
+            None,
+        )
+        .await
+        .unwrap();
     match world.runtime.outcome(&receipt.task_id, PATIENCE).await.unwrap() {
         Answer::Outcome(outcome) => *outcome,
         Answer::Pending(status) => panic!("still open: {status:?}"),
@@ -59,7 +84,10 @@ async fn run(world: &World, id: &str, command: &str, customer: Option<&str>) -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_actor_that_panics_is_restarted_and_its_tasks_are_served() {
     let world = world(3, 0).await;
-    assert_eq!(run(&world, "t", "note", Some("a")).await.report.status, Status::Complete);
+    assert_eq!(
+        run(&world, "t", "note", Some("a")).await.report.status,
+        Status::Complete
+    );
     assert_eq!(*world.runtime.fatal().borrow(), None);
 }
 
@@ -67,14 +95,25 @@ async fn an_actor_that_panics_is_restarted_and_its_tasks_are_served() {
 async fn too_many_restarts_end_the_process_with_the_cause() {
     let world = world(u32::MAX, 0).await;
     let mut fatal = world.runtime.fatal();
-    let cause = tokio::time::timeout(PATIENCE, fatal.wait_for(Option::is_some)).await.expect("it gives up").unwrap().clone().unwrap();
-    assert!(cause.contains("agent first was restarted 5 times") && cause.contains("told to fail"), "{cause}");
+    let cause = tokio::time::timeout(PATIENCE, fatal.wait_for(Option::is_some))
+        .await
+        .expect("it gives up")
+        .unwrap()
+        .clone()
+        .unwrap();
+    assert!(
+        cause.contains("agent first was restarted 5 times") && cause.contains("told to fail"),
+        "{cause}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_away_is_waited_for_and_the_task_ends_once() {
     let world = world(0, 7).await;
-    assert_eq!(run(&world, "t", "note", Some("a")).await.report.status, Status::Complete);
+    assert_eq!(
+        run(&world, "t", "note", Some("a")).await.report.status,
+        Status::Complete
+    );
     assert_eq!(world.store.fact_counts().await.unwrap().facts, 1);
     assert_eq!(world.store.outbox("results", 10).await.unwrap().len(), 1);
 }
@@ -96,7 +135,10 @@ impl Bus for HalfBus {
         if batch.iter().any(|one| one.destination == "events") && self.away.load(Ordering::Acquire) {
             return (0, Some(AnnounceError::Unavailable("nobody listens".to_owned())));
         }
-        self.taken.lock().unwrap().extend(batch.iter().map(|one| (one.destination.clone(), one.number)));
+        self.taken
+            .lock()
+            .unwrap()
+            .extend(batch.iter().map(|one| (one.destination.clone(), one.number)));
         (batch.len(), None)
     }
 
@@ -123,7 +165,13 @@ async fn a_destination_that_is_away_waits_alone_and_gets_everything_in_order_whe
         run(&world, &format!("t{number}"), "tell", None).await;
     }
     let of = |destination: &str| -> Vec<u64> {
-        bus.taken.lock().unwrap().iter().filter(|(to, _)| to == destination).map(|(_, number)| *number).collect()
+        bus.taken
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|(to, _)| to == destination)
+            .map(|(_, number)| *number)
+            .collect()
     };
     let until = |wanted: &'static str, count: usize| {
         let of = &of;
@@ -133,10 +181,14 @@ async fn a_destination_that_is_away_waits_alone_and_gets_everything_in_order_whe
             }
         }
     };
-    tokio::time::timeout(PATIENCE, until("results", 20)).await.expect("results do not wait for events");
+    tokio::time::timeout(PATIENCE, until("results", 20))
+        .await
+        .expect("results do not wait for events");
     assert_eq!(of("events"), [0_u64; 0]);
     bus.away.store(false, Ordering::Release);
-    tokio::time::timeout(PATIENCE, until("events", 20)).await.expect("events come when somebody listens again");
+    tokio::time::timeout(PATIENCE, until("events", 20))
+        .await
+        .expect("events come when somebody listens again");
     let events = of("events");
     assert!(events.is_sorted() && events.len() == 20, "{events:?}");
     let emptied = async {
@@ -144,7 +196,12 @@ async fn a_destination_that_is_away_waits_alone_and_gets_everything_in_order_whe
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, emptied).await.expect("the outbox knows that everything was taken");
+    tokio::time::timeout(PATIENCE, emptied)
+        .await
+        .expect("the outbox knows that everything was taken");
     stop.send_replace(true);
-    tokio::time::timeout(PATIENCE, relay).await.expect("the relay stops").unwrap();
+    tokio::time::timeout(PATIENCE, relay)
+        .await
+        .expect("the relay stops")
+        .unwrap();
 }

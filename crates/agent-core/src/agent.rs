@@ -97,7 +97,9 @@ impl<P: Send + Sync + 'static, C: 'static, A: Agent<P, C>> AnyAgent<P, C> for A 
     }
 
     fn decide(&self, work: &Work, facts: &(dyn Any + Send)) -> Decision<C> {
-        let facts = facts.downcast_ref::<A::Facts>().expect("facts come from the same agent's gather");
+        let facts = facts
+            .downcast_ref::<A::Facts>()
+            .expect("facts come from the same agent's gather");
         Agent::decide(self, work, facts)
     }
 }

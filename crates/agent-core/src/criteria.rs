@@ -92,16 +92,29 @@ pub fn judge(criterion: &Criterion, outcome: &Outcome, accepted_at: Timestamp) -
             found: Some(found),
             reason: None,
         },
-        None => Verdict { found: Some(found), ..unknown(criterion, "the value found cannot be compared with the one asked for") },
+        None => Verdict {
+            found: Some(found),
+            ..unknown(
+                criterion,
+                "the value found cannot be compared with the one asked for",
+            )
+        },
     }
 }
 
 fn unknown(criterion: &Criterion, reason: &str) -> Verdict {
-    Verdict { criterion: criterion.clone(), verdict: Judgement::Unknown, found: None, reason: Some(reason.to_owned()) }
+    Verdict {
+        criterion: criterion.clone(),
+        verdict: Judgement::Unknown,
+        found: None,
+        reason: Some(reason.to_owned()),
+    }
 }
 
 fn response_time(unit: Option<&str>, finished: Timestamp, accepted: Timestamp) -> Option<Value> {
-    let ms = finished.as_millisecond().saturating_sub(accepted.as_millisecond()) as f64;
+    let ms = finished
+        .as_millisecond()
+        .saturating_sub(accepted.as_millisecond()) as f64;
     let scale = match unit.unwrap_or("s") {
         "ms" => 1.0,
         "s" => 1_000.0,
@@ -125,12 +138,16 @@ fn lookup(outcome: &Value, measure: &Measure) -> Result<Value, String> {
         Value::Null => Err(format!("`{}` has no value", measure.metric)),
         Value::Array(items) => Ok(Value::from(items.len())),
         Value::Object(fields) => {
-            let amount = fields.get("amount").ok_or_else(|| format!("`{}` is not a single value", measure.metric))?;
+            let amount = fields
+                .get("amount")
+                .ok_or_else(|| format!("`{}` is not a single value", measure.metric))?;
             let currency = fields.get("currency").and_then(Value::as_str);
             match measure.unit.as_deref() {
-                Some(unit) if currency.is_some_and(|currency| currency != unit) => {
-                    Err(format!("`{}` is in {}, not {unit}", measure.metric, currency.unwrap_or("?")))
-                }
+                Some(unit) if currency.is_some_and(|currency| currency != unit) => Err(format!(
+                    "`{}` is in {}, not {unit}",
+                    measure.metric,
+                    currency.unwrap_or("?")
+                )),
                 _ => Ok(amount.clone()),
             }
         }
@@ -139,7 +156,11 @@ fn lookup(outcome: &Value, measure: &Measure) -> Result<Value, String> {
 }
 
 fn compare(found: &Value, op: Op, wanted: &Value) -> Option<bool> {
-    let number = |value: &Value| value.as_f64().or_else(|| value.as_str().and_then(|text| text.parse::<f64>().ok()));
+    let number = |value: &Value| {
+        value
+            .as_f64()
+            .or_else(|| value.as_str().and_then(|text| text.parse::<f64>().ok()))
+    };
     let order = match (number(found), number(wanted)) {
         (Some(found), Some(wanted)) => found.partial_cmp(&wanted)?,
         _ => match (found, wanted) {
@@ -169,7 +190,10 @@ mod tests {
         let mut report = Report::new(Status::Complete, "s");
         report.customers.critical = 2;
         report.actions = Vec::new();
-        report.set("pipeline", &serde_json::json!({"invoiced": {"amount": "2500315.63", "currency": "USD"}}));
+        report.set(
+            "pipeline",
+            &serde_json::json!({"invoiced": {"amount": "2500315.63", "currency": "USD"}}),
+        );
         let outcome = Outcome {
             protocol: OUTCOME_PROTOCOL.to_owned(),
             task_id: TaskId::new("t").unwrap(),
@@ -182,24 +206,61 @@ mod tests {
             cut: Vec::new(),
         };
         let criterion: Criterion = serde_json::from_value(criterion).unwrap();
-        assert_eq!(judge(&criterion, &outcome, Timestamp::UNIX_EPOCH).verdict, expected, "{criterion:?}");
+        assert_eq!(
+            judge(&criterion, &outcome, Timestamp::UNIX_EPOCH).verdict,
+            expected,
+            "{criterion:?}"
+        );
     }
 
     /// D-37: met, unmet, or unknown where nothing can measure it.
     #[test]
     fn criteria_are_judged_one_by_one() {
         use Judgement::{Met, Unknown, Unmet};
-        check(serde_json::json!({"metric": "customers.critical", "op": "<=", "value": 2}), Met);
-        check(serde_json::json!({"metric": "customers.critical", "op": "<", "value": 2}), Unmet);
-        check(serde_json::json!({"metric": "pipeline.invoiced", "op": "=", "value": "2500315.63", "unit": "USD"}), Met);
-        check(serde_json::json!({"metric": "pipeline.invoiced", "op": "=", "value": "2500315.63", "unit": "SEK"}), Unknown);
-        check(serde_json::json!({"metric": "responseTime", "op": "<", "value": 2, "unit": "s"}), Met);
-        check(serde_json::json!({"metric": "responseTime", "op": "<", "value": 1500, "unit": "ms"}), Unmet);
-        check(serde_json::json!({"metric": "responseTime", "op": "<", "value": 2, "unit": "days"}), Unknown);
-        check(serde_json::json!({"metric": "actions", "op": "==", "value": 0}), Met);
-        check(serde_json::json!({"metric": "status", "op": "=", "value": "complete"}), Met);
-        check(serde_json::json!({"metric": "nps.score", "op": ">", "value": 50}), Unknown);
-        check(serde_json::json!({"metric": "nowhere", "op": ">", "value": 50}), Unknown);
+        check(
+            serde_json::json!({"metric": "customers.critical", "op": "<=", "value": 2}),
+            Met,
+        );
+        check(
+            serde_json::json!({"metric": "customers.critical", "op": "<", "value": 2}),
+            Unmet,
+        );
+        check(
+            serde_json::json!({"metric": "pipeline.invoiced", "op": "=", "value": "2500315.63", "unit": "USD"}),
+            Met,
+        );
+        check(
+            serde_json::json!({"metric": "pipeline.invoiced", "op": "=", "value": "2500315.63", "unit": "SEK"}),
+            Unknown,
+        );
+        check(
+            serde_json::json!({"metric": "responseTime", "op": "<", "value": 2, "unit": "s"}),
+            Met,
+        );
+        check(
+            serde_json::json!({"metric": "responseTime", "op": "<", "value": 1500, "unit": "ms"}),
+            Unmet,
+        );
+        check(
+            serde_json::json!({"metric": "responseTime", "op": "<", "value": 2, "unit": "days"}),
+            Unknown,
+        );
+        check(
+            serde_json::json!({"metric": "actions", "op": "==", "value": 0}),
+            Met,
+        );
+        check(
+            serde_json::json!({"metric": "status", "op": "=", "value": "complete"}),
+            Met,
+        );
+        check(
+            serde_json::json!({"metric": "nps.score", "op": ">", "value": 50}),
+            Unknown,
+        );
+        check(
+            serde_json::json!({"metric": "nowhere", "op": ">", "value": 50}),
+            Unknown,
+        );
         check(serde_json::json!("kunden är nöjd"), Unknown);
     }
 }

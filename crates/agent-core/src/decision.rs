@@ -103,7 +103,10 @@ impl FollowUp {
         Self {
             key: key.into(),
             agent: AgentName::new(agent),
-            instruction: Instruction { command: Some(command.to_owned()), ..Instruction::default() },
+            instruction: Instruction {
+                command: Some(command.to_owned()),
+                ..Instruction::default()
+            },
             customer: None,
             not_before: None,
         }
@@ -139,7 +142,11 @@ impl FollowUp {
         task.as_of = parent.as_of;
         task.dry_run = parent.dry_run;
         task.traceparent.clone_from(&parent.traceparent);
-        task.deadline = if self.not_before.is_some() { None } else { parent.deadline };
+        task.deadline = if self.not_before.is_some() {
+            None
+        } else {
+            parent.deadline
+        };
         task
     }
 }

@@ -64,13 +64,22 @@ impl RefusalCode {
 impl Refusal {
     #[must_use]
     pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { code, field: None, message: message.into(), hint: None, retry_after_ms: None }
+        Self {
+            code,
+            field: None,
+            message: message.into(),
+            hint: None,
+            retry_after_ms: None,
+        }
     }
 
     /// A malformed field.
     #[must_use]
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(RefusalCode::Malformed, message) }
+        Self {
+            field: Some(field.into()),
+            ..Self::new(RefusalCode::Malformed, message)
+        }
     }
 
     #[must_use]
@@ -138,7 +147,12 @@ pub trait Door: Send + Sync + 'static {
     fn agents(&self) -> Vec<AgentCard>;
 
     /// Accepts an Input Protocol envelope; `agent` is the one its subject names, if any. Durable when it returns.
-    async fn submit(&self, agent: Option<&str>, traceparent: Option<&str>, payload: &[u8]) -> Result<Receipt, Refusal>;
+    async fn submit(
+        &self,
+        agent: Option<&str>,
+        traceparent: Option<&str>,
+        payload: &[u8],
+    ) -> Result<Receipt, Refusal>;
 
     /// Waits for an outcome, at most `wait`.
     async fn outcome(&self, task: &TaskId, wait: Duration) -> Result<Answer, Refusal>;

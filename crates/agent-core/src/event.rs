@@ -45,12 +45,22 @@ impl EventDraft {
     /// An event about one customer.
     #[must_use]
     pub fn about(kind: &'static str, customer: &str, data: Value) -> Self {
-        Self { kind, key: customer.to_owned(), subject: Some(format!("customer/{customer}")), data }
+        Self {
+            kind,
+            key: customer.to_owned(),
+            subject: Some(format!("customer/{customer}")),
+            data,
+        }
     }
 
     /// An event about all of them.
     #[must_use]
     pub fn general(kind: &'static str, data: Value) -> Self {
-        Self { kind, key: String::new(), subject: None, data }
+        Self {
+            kind,
+            key: String::new(),
+            subject: None,
+            data,
+        }
     }
 }

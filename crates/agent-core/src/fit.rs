@@ -40,16 +40,27 @@ pub fn fit(outcome: Outcome, limits: Limits) -> (Outcome, Vec<Artifact>) {
         for (list, full) in &cuts {
             let path = format!("{folder}/{}.jsonl", list.replace(['.', '/'], "-"));
             paths.push(path.clone());
-            artifacts.push(Artifact { path, content: json_lines(full) });
+            artifacts.push(Artifact {
+                path,
+                content: json_lines(full),
+            });
         }
-        let mut fitted: Outcome = serde_json::from_value(value).expect("cutting lists and texts keeps the shape");
+        let mut fitted: Outcome =
+            serde_json::from_value(value).expect("cutting lists and texts keeps the shape");
         fitted.cut = cuts
             .iter()
             .zip(&paths)
-            .map(|((list, full), path)| Cut { list: list.clone(), shown: rows as u64, total: full.len() as u64, artifact: Some(path.clone()) })
+            .map(|((list, full), path)| Cut {
+                list: list.clone(),
+                shown: rows as u64,
+                total: full.len() as u64,
+                artifact: Some(path.clone()),
+            })
             .collect();
         fitted.report.artifacts.extend(paths);
-        let bytes = serde_json::to_vec(&fitted).expect("an outcome is plain data and always serializes").len();
+        let bytes = serde_json::to_vec(&fitted)
+            .expect("an outcome is plain data and always serializes")
+            .len();
         if bytes <= limits.bytes_max || rows == 0 {
             return (fitted, artifacts);
         }
@@ -63,7 +74,11 @@ fn cut_lists(value: &mut Value, path: &str, rows: usize, cuts: &mut Vec<(String,
         if WHOLE.contains(&name.as_str()) || (path.is_empty() && name == "artifacts") {
             continue;
         }
-        let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let at = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path}.{name}")
+        };
         match field {
             Value::Array(items) if items.len() > rows => {
                 let full = std::mem::take(items);
@@ -104,7 +119,12 @@ mod tests {
 
     fn outcome(rows: usize, width: usize) -> Outcome {
         let mut report = Report::new(Status::Complete, "s");
-        report.set("health", &(0..rows).map(|row| format!("{row}{}", "x".repeat(width))).collect::<Vec<_>>());
+        report.set(
+            "health",
+            &(0..rows)
+                .map(|row| format!("{row}{}", "x".repeat(width)))
+                .collect::<Vec<_>>(),
+        );
         report.set("pipeline", &serde_json::json!({"customers": vec![1; rows]}));
         Outcome {
             protocol: OUTCOME_PROTOCOL.to_owned(),
@@ -122,26 +142,54 @@ mod tests {
     #[test]
     fn short_outcomes_stay_as_they_are() {
         let before = outcome(10, 1);
-        let (after, artifacts) = fit(before.clone(), Limits { rows_max: 10, bytes_max: 10_000 });
+        let (after, artifacts) = fit(
+            before.clone(),
+            Limits {
+                rows_max: 10,
+                bytes_max: 10_000,
+            },
+        );
         assert_eq!((after, artifacts.len()), (before, 0));
     }
 
     #[test]
     fn long_lists_are_cut_with_their_count_and_kept_whole_as_artifacts() {
-        let (after, artifacts) = fit(outcome(500, 1), Limits { rows_max: 200, bytes_max: 100_000 });
-        let cuts: Vec<(&str, u64, u64)> = after.cut.iter().map(|cut| (cut.list.as_str(), cut.shown, cut.total)).collect();
+        let (after, artifacts) = fit(
+            outcome(500, 1),
+            Limits {
+                rows_max: 200,
+                bytes_max: 100_000,
+            },
+        );
+        let cuts: Vec<(&str, u64, u64)> = after
+            .cut
+            .iter()
+            .map(|cut| (cut.list.as_str(), cut.shown, cut.total))
+            .collect();
         assert_eq!(cuts, [("health", 200, 500), ("pipeline.customers", 200, 500)]);
-        assert_eq!(after.report.artifacts, ["tasks/a=2Eb/health.jsonl", "tasks/a=2Eb/pipeline-customers.jsonl"]);
-        assert_eq!(artifacts[0].content.iter().filter(|byte| **byte == b'\n').count(), 500);
+        assert_eq!(
+            after.report.artifacts,
+            ["tasks/a=2Eb/health.jsonl", "tasks/a=2Eb/pipeline-customers.jsonl"]
+        );
+        assert_eq!(
+            artifacts[0].content.iter().filter(|byte| **byte == b'\n').count(),
+            500
+        );
         assert_eq!(after.report.blocks["health"].as_array().unwrap().len(), 200);
     }
 
     #[test]
     fn an_outcome_always_fits_its_bytes() {
         for (rows, width) in [(500, 4_000), (3, 400_000), (100_000, 10)] {
-            let limits = Limits { rows_max: 200, bytes_max: 60_000 };
+            let limits = Limits {
+                rows_max: 200,
+                bytes_max: 60_000,
+            };
             let (after, _) = fit(outcome(rows, width), limits);
-            assert!(serde_json::to_vec(&after).unwrap().len() <= limits.bytes_max, "{rows} rows of {width}");
+            assert!(
+                serde_json::to_vec(&after).unwrap().len() <= limits.bytes_max,
+                "{rows} rows of {width}"
+            );
         }
     }
 }

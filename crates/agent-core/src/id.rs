@@ -81,7 +81,10 @@ impl AgentName {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let lower = text.trim().to_lowercase().replace([' ', '.'], "-");
-        let short = lower.strip_suffix("-agent").filter(|rest| !rest.is_empty()).unwrap_or(&lower);
+        let short = lower
+            .strip_suffix("-agent")
+            .filter(|rest| !rest.is_empty())
+            .unwrap_or(&lower);
         Self(short.to_owned())
     }
 
@@ -110,7 +113,10 @@ impl Address {
     #[must_use]
     pub fn parse(text: &str, home: &str) -> Self {
         let (process, agent) = text.split_once('/').unwrap_or((home, text));
-        Self { process: fold_token(process), agent: fold_token(agent) }
+        Self {
+            process: fold_token(process),
+            agent: fold_token(agent),
+        }
     }
 }
 
@@ -153,9 +159,23 @@ mod tests {
 
     #[test]
     fn three_pipeline_agents_resolve_differently() {
-        let texts = ["Pipeline-Agent", "Sälj/Pipeline-Agent", "Sälj/Sales-Pipeline-Agent"];
-        let resolved: Vec<String> = texts.iter().map(|text| Address::parse(text, "kunder").to_string()).collect();
-        assert_eq!(resolved, ["kunder/pipeline-agent", "salj/pipeline-agent", "salj/sales-pipeline-agent"]);
+        let texts = [
+            "Pipeline-Agent",
+            "Sälj/Pipeline-Agent",
+            "Sälj/Sales-Pipeline-Agent",
+        ];
+        let resolved: Vec<String> = texts
+            .iter()
+            .map(|text| Address::parse(text, "kunder").to_string())
+            .collect();
+        assert_eq!(
+            resolved,
+            [
+                "kunder/pipeline-agent",
+                "salj/pipeline-agent",
+                "salj/sales-pipeline-agent"
+            ]
+        );
         assert_eq!(AgentName::new("Pipeline-Agent"), AgentName::new("pipeline"));
     }
 }

@@ -164,7 +164,13 @@ pub trait Journal<C: Send + 'static>: Send + Sync + 'static {
     async fn commit(&self, commit: Commit<C>) -> Result<(), CommitError>;
 
     /// Queued tasks of an agent whose moment has come, in order of acceptance, those numbered above `after`.
-    async fn queued(&self, agent: &AgentName, after: u64, limit: usize, now: Timestamp) -> Result<Vec<TaskRecord>, JournalError>;
+    async fn queued(
+        &self,
+        agent: &AgentName,
+        after: u64,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<TaskRecord>, JournalError>;
 
     /// Open tasks whose deadline has passed.
     async fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, JournalError>;
@@ -184,7 +190,12 @@ pub trait Journal<C: Send + 'static>: Send + Sync + 'static {
     async fn children(&self, parent: &TaskId) -> Result<Vec<Outcome>, JournalError>;
 
     /// Ends every open child of a task as cancelled, and the task itself with `outcome`, in one transaction.
-    async fn cancel(&self, task: &TaskId, outcome: Outcome, announcements: Vec<Announcement>) -> Result<(), CommitError>;
+    async fn cancel(
+        &self,
+        task: &TaskId,
+        outcome: Outcome,
+        announcements: Vec<Announcement>,
+    ) -> Result<(), CommitError>;
 
     async fn counts(&self) -> Result<TaskCounts, JournalError>;
 

@@ -243,9 +243,21 @@ mod tests {
     #[test]
     fn nps_is_computed_from_its_counts() {
         let answers = [vec![10; 30], vec![8; 15], vec![3; 5]].concat();
-        assert_eq!(Nps::of(answers), Nps { score: Some(50), promoters: 30, passives: 15, detractors: 5 });
+        assert_eq!(
+            Nps::of(answers),
+            Nps {
+                score: Some(50),
+                promoters: 30,
+                passives: 15,
+                detractors: 5
+            }
+        );
         assert_eq!(Nps::of([]).score, None);
-        assert_eq!(Nps::of([9, 7, 7, 7, 7, 7, 7, 7]).score, Some(13), "12.5 rounds away from zero");
+        assert_eq!(
+            Nps::of([9, 7, 7, 7, 7, 7, 7, 7]).score,
+            Some(13),
+            "12.5 rounds away from zero"
+        );
         assert_eq!(Nps::of([0, 7, 7, 7, 7, 7, 7, 7]).score, Some(-13));
     }
 }

@@ -2,6 +2,7 @@
 
 mod actor;
 mod admit;
+mod announcements;
 mod cancel;
 mod ending;
 mod lanes;
@@ -70,7 +71,10 @@ impl Default for RuntimeConfig {
             mailbox: 1_024,
             concurrency: 8,
             payload_bytes_max: 1 << 20,
-            outcome: Limits { rows_max: 200, bytes_max: 900_000 },
+            outcome: Limits {
+                rows_max: 200,
+                bytes_max: 900_000,
+            },
             children_max: 20_000,
             tries_max: 3,
             interrupted_tries_max: 20,
@@ -94,7 +98,9 @@ pub struct Runtime<P, C> {
 
 impl<P, C> Clone for Runtime<P, C> {
     fn clone(&self) -> Self {
-        Self { core: Arc::clone(&self.core) }
+        Self {
+            core: Arc::clone(&self.core),
+        }
     }
 }
 
@@ -138,7 +144,18 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         agents: Vec<Arc<dyn AnyAgent<P, C>>>,
     ) -> Result<Self, JournalError> {
         let epoch = journal.recover().await?;
-        let slots = agents.into_iter().map(|agent| (agent.name(), Slot { mailbox: mailbox::Mailbox::new(config.mailbox), agent })).collect();
+        let slots = agents
+            .into_iter()
+            .map(|agent| {
+                (
+                    agent.name(),
+                    Slot {
+                        mailbox: mailbox::Mailbox::new(config.mailbox),
+                        agent,
+                    },
+                )
+            })
+            .collect();
         let core = Arc::new(Core {
             subjects: Subjects::new(&config.process),
             config,
@@ -230,7 +247,11 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     /// The agents, in the order of their names.
     #[must_use]
     pub fn agents(&self) -> Vec<Arc<dyn AnyAgent<P, C>>> {
-        self.core.slots.values().map(|slot| Arc::clone(&slot.agent)).collect()
+        self.core
+            .slots
+            .values()
+            .map(|slot| Arc::clone(&slot.agent))
+            .collect()
     }
 }
 
@@ -268,6 +289,9 @@ impl<P, C> Core<P, C> {
 
     /// How long to wait before try number `attempt` (from 1), doubling from the first pause up to the longest.
     fn backoff(&self, attempt: u32) -> Duration {
-        self.config.backoff_first.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(self.config.backoff_max)
+        self.config
+            .backoff_first
+            .saturating_mul(1 << attempt.saturating_sub(1).min(16))
+            .min(self.config.backoff_max)
     }
 }

@@ -43,7 +43,9 @@ pub struct Subjects {
 impl Subjects {
     #[must_use]
     pub fn new(process: &str) -> Self {
-        Self { process: token(process) }
+        Self {
+            process: token(process),
+        }
     }
 
     #[must_use]

@@ -117,7 +117,10 @@ impl Task {
             task_id,
             agent: Some(agent.to_owned()),
             context: Context::default(),
-            instruction: Instruction { command: Some(command.to_owned()), ..Instruction::default() },
+            instruction: Instruction {
+                command: Some(command.to_owned()),
+                ..Instruction::default()
+            },
             acceptance_criteria: Vec::new(),
             deadline: None,
             requested_by: None,

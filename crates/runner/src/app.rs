@@ -52,12 +52,21 @@ impl App {
         let folder = DataFolder::lock(&options.data).map_err(|error| locked(&error))?;
         let zone = jiff::tz::TimeZone::get(&definitions.organisation.body.time_zone)
             .map_err(|error| Failure::usage(format!("the organisation's time zone is unknown: {error}")))?;
-        let store = SqliteStore::open(&options.data, Arc::clone(&clock)).map_err(|error| Failure::usage(Failure::chain(&error)).hint(error.hint()))?;
+        let store = SqliteStore::open(&options.data, Arc::clone(&clock))
+            .map_err(|error| Failure::usage(Failure::chain(&error)).hint(error.hint()))?;
         let nats = match &options.config.nats {
             Some(url) => {
-                let config = NatsConfig { process: options.config.process().to_owned(), ..NatsConfig::new(url) };
-                let agents = kunder_agents::all(&definitions).iter().map(|agent| agent.name()).collect::<Vec<_>>();
-                let bus = NatsBus::connect(config, Arc::clone(&clock)).await.map_err(|error| bus_failure(&error))?;
+                let config = NatsConfig {
+                    process: options.config.process().to_owned(),
+                    ..NatsConfig::new(url)
+                };
+                let agents = kunder_agents::all(&definitions)
+                    .iter()
+                    .map(|agent| agent.name())
+                    .collect::<Vec<_>>();
+                let bus = NatsBus::connect(config, Arc::clone(&clock))
+                    .await
+                    .map_err(|error| bus_failure(&error))?;
                 let _ = agents;
                 Some(bus)
             }
@@ -75,14 +84,22 @@ impl App {
         .await
         .map_err(|error| Failure::failed(error.to_string()))?;
 
-        let attached = store.get_meta(META_BUS).await.map_err(|error| Failure::failed(error.to_string()))?;
+        let attached = store
+            .get_meta(META_BUS)
+            .await
+            .map_err(|error| Failure::failed(error.to_string()))?;
         let held = match (&nats, attached.as_deref()) {
-            (None, Some("nats")) => Some("announcements of this folder wait until it is served with --nats again".to_owned()),
+            (None, Some("nats")) => {
+                Some("announcements of this folder wait until it is served with --nats again".to_owned())
+            }
             _ => None,
         };
         let bus: Option<Arc<dyn Bus>> = match (&nats, &held) {
             (Some(nats), _) => {
-                store.set_meta(META_BUS, "nats").await.map_err(|error| Failure::failed(error.to_string()))?;
+                store
+                    .set_meta(META_BUS, "nats")
+                    .await
+                    .map_err(|error| Failure::failed(error.to_string()))?;
                 Some(Arc::new(nats.clone()))
             }
             (None, None) => Some(Arc::new(InProcessBus::new())),
@@ -101,17 +118,34 @@ impl App {
         });
         let setting = Setting {
             data: options.data.display().to_string(),
-            bus: bus.as_ref().map_or_else(|| "none (held back)".to_owned(), |bus| bus.describe()),
+            bus: bus
+                .as_ref()
+                .map_or_else(|| "none (held back)".to_owned(), |bus| bus.describe()),
             nats: nats.clone(),
             held,
             definitions: described,
         };
-        let service = Service { runtime, store, clock, facts: Arc::new(setting) };
+        let service = Service {
+            runtime,
+            store,
+            clock,
+            facts: Arc::new(setting),
+        };
         let serving = match (&nats, options.serve) {
-            (Some(nats), true) => Some(nats.serve(Arc::new(service.clone())).await.map_err(|error| bus_failure(&error))?),
+            (Some(nats), true) => Some(
+                nats.serve(Arc::new(service.clone()))
+                    .await
+                    .map_err(|error| bus_failure(&error))?,
+            ),
             _ => None,
         };
-        Ok(Self { service, serving, relay, stop, _folder: folder })
+        Ok(Self {
+            service,
+            serving,
+            relay,
+            stop,
+            _folder: folder,
+        })
     }
 
     /// Stops taking work, lets what runs end, announces what can be announced, and lets the folder go.
@@ -140,7 +174,9 @@ fn locked(error: &LockError) -> Failure {
     let what = Failure::chain(error);
     match error {
         LockError::Held { .. } => Failure::held(what).hint("stop it, or choose another folder with --data"),
-        LockError::Unavailable { .. } => Failure::usage(what).hint("choose a folder that this user may write with --data"),
+        LockError::Unavailable { .. } => {
+            Failure::usage(what).hint("choose a folder that this user may write with --data")
+        }
     }
 }
 
@@ -152,12 +188,24 @@ pub fn definitions(folder: Option<&Path>) -> Result<(Arc<Definitions>, String), 
     let Some(folder) = folder else {
         return Ok((Arc::new(Definitions::shipped()), "shipped (satori)".to_owned()));
     };
-    let unreadable = |error: std::io::Error| Failure::usage(format!("cannot read the definitions in {}: {error}", folder.display()));
+    let unreadable = |error: std::io::Error| {
+        Failure::usage(format!(
+            "cannot read the definitions in {}: {error}",
+            folder.display()
+        ))
+    };
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+        {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             files.insert(name, std::fs::read_to_string(&path).map_err(unreadable)?);
         }
     }

@@ -36,11 +36,19 @@ impl Client {
     ///
     /// # Errors
     /// When none of them can be had.
-    pub async fn open(data: PathBuf, nats: Option<&str>, config: Config, clock: Arc<dyn Clock>) -> Result<Self, Failure> {
+    pub async fn open(
+        data: PathBuf,
+        nats: Option<&str>,
+        config: Config,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Failure> {
         if let Some(url) = nats {
-            let client = NatsClient::connect(url, config.process()).await.map_err(|error| {
-                Failure::usage(Failure::chain(&error)).hint("is the server running, and is --nats its URL?")
-            })?;
+            let client = NatsClient::connect(url, config.process())
+                .await
+                .map_err(|error| {
+                    Failure::usage(Failure::chain(&error))
+                        .hint("is the server running, and is --nats its URL?")
+                })?;
             let subject = Subjects::new(config.process()).service("control", "request");
             return Ok(Self::Nats { client, subject });
         }
@@ -50,10 +58,16 @@ impl Client {
             if let Ok(stream) = UnixStream::connect(socket::path(&data)).await {
                 return Ok(Self::Socket(stream));
             }
-            let options = Options { data: data.clone(), config: config.clone(), serve: false };
+            let options = Options {
+                data: data.clone(),
+                config: config.clone(),
+                serve: false,
+            };
             match App::open(options, Arc::clone(&clock)).await {
                 // Another command works on the folder, or a `serve` has not made its socket yet.
-                Err(failure) if failure.folder_is_held() && clock.now() < until => clock.sleep_until(clock.now() + HELD_PAUSE).await,
+                Err(failure) if failure.folder_is_held() && clock.now() < until => {
+                    clock.sleep_until(clock.now() + HELD_PAUSE).await
+                }
                 opened => return Ok(Self::Embedded(Box::new(opened?))),
             }
         }
@@ -66,27 +80,43 @@ impl Client {
     pub async fn call(&mut self, request: &Request) -> Result<Response, Failure> {
         let payload = serde_json::to_vec(request).expect("a request is plain data and always serializes");
         let gone = |what: &dyn std::fmt::Display| {
-            Failure::failed(format!("the connection to the runtime broke: {what}")).hint("what was accepted is not lost; ask again when it is back")
+            Failure::failed(format!("the connection to the runtime broke: {what}"))
+                .hint("what was accepted is not lost; ask again when it is back")
         };
         let answer = match self {
             Self::Embedded(app) => app.service.control(&payload).await.map_err(Failure::refused)?,
             Self::Socket(stream) => {
-                socket::write_frame(stream, &payload).await.map_err(|error| gone(&error))?;
-                let answer = tokio::time::timeout(CALL_MAX, socket::read_frame(stream)).await.map_err(|_| gone(&"no answer"))?;
-                answer.map_err(|error| gone(&error))?.ok_or_else(|| gone(&"it was closed"))?
+                socket::write_frame(stream, &payload)
+                    .await
+                    .map_err(|error| gone(&error))?;
+                let answer = tokio::time::timeout(CALL_MAX, socket::read_frame(stream))
+                    .await
+                    .map_err(|_| gone(&"no answer"))?;
+                answer
+                    .map_err(|error| gone(&error))?
+                    .ok_or_else(|| gone(&"it was closed"))?
             }
-            Self::Nats { client, subject } => client.request(subject, payload, CALL_MAX).await.map_err(|error| match error {
-                RemoteError::NoResponders { .. } => {
-                    Failure::failed("nobody serves on that NATS server").hint("start `kunder serve --nats URL` first")
-                }
-                RemoteError::Refused { body, message, .. } => match serde_json::from_slice::<Refusal>(&body) {
-                    Ok(refusal) => Failure::refused(refusal),
-                    Err(_) => Failure::failed(message),
-                },
-                other => gone(&Failure::chain(&other)),
-            })?,
+            Self::Nats { client, subject } => {
+                client
+                    .request(subject, payload, CALL_MAX)
+                    .await
+                    .map_err(|error| match error {
+                        RemoteError::NoResponders { .. } => {
+                            Failure::failed("nobody serves on that NATS server")
+                                .hint("start `kunder serve --nats URL` first")
+                        }
+                        RemoteError::Refused { body, message, .. } => {
+                            match serde_json::from_slice::<Refusal>(&body) {
+                                Ok(refusal) => Failure::refused(refusal),
+                                Err(_) => Failure::failed(message),
+                            }
+                        }
+                        other => gone(&Failure::chain(&other)),
+                    })?
+            }
         };
-        let response = serde_json::from_slice(&answer).map_err(|error| Failure::failed(format!("the answer cannot be read: {error}")))?;
+        let response = serde_json::from_slice(&answer)
+            .map_err(|error| Failure::failed(format!("the answer cannot be read: {error}")))?;
         match response {
             Response::Refused(refusal) => Err(Failure::refused(refusal)),
             response => Ok(response),

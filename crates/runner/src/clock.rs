@@ -18,19 +18,25 @@ impl SystemClock {
     /// A clock that shows `moment` now and goes on from there.
     #[must_use]
     pub fn starting_at(moment: Timestamp) -> Self {
-        Self { offset: moment.duration_since(Timestamp::now()) }
+        Self {
+            offset: moment.duration_since(Timestamp::now()),
+        }
     }
 }
 
 #[async_trait]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        Timestamp::now().checked_add(self.offset).unwrap_or(Timestamp::MAX)
+        Timestamp::now()
+            .checked_add(self.offset)
+            .unwrap_or(Timestamp::MAX)
     }
 
     async fn sleep_until(&self, at: Timestamp) {
         // Longer sleeps than a day are cut: whoever sleeps looks at the time again.
-        let wait = at.duration_since(self.now()).clamp(SignedDuration::ZERO, SignedDuration::from_hours(24));
+        let wait = at
+            .duration_since(self.now())
+            .clamp(SignedDuration::ZERO, SignedDuration::from_hours(24));
         tokio::time::sleep(Duration::try_from(wait).unwrap_or(Duration::ZERO)).await;
     }
 
@@ -40,7 +46,7 @@ impl Clock for SystemClock {
 
     fn spawn(&self, job: Job) -> Handle {
         let joined = tokio::spawn(job);
-        Handle(Box::pin(async move { joined.await.map_err(|error| text(error)) }))
+        Handle(Box::pin(async move { joined.await.map_err(text) }))
     }
 
     async fn compute(&self, computation: Computation) -> Computed {
@@ -57,5 +63,7 @@ fn text(error: tokio::task::JoinError) -> String {
     }
     let panic: Box<dyn Any + Send> = error.into_panic();
     let words = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".to_owned())
+    words
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without words".to_owned())
 }

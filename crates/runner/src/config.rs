@@ -46,7 +46,11 @@ pub enum ConfigError {
     #[error("{path} is not a configuration: {reason}")]
     Parse { path: PathBuf, reason: String },
     #[error("{path}: `{key}` {reason}")]
-    Value { path: PathBuf, key: &'static str, reason: String },
+    Value {
+        path: PathBuf,
+        key: &'static str,
+        reason: String,
+    },
 }
 
 impl Config {
@@ -55,13 +59,27 @@ impl Config {
     /// # Errors
     /// When the file cannot be read, has an unknown key, or a value that cannot be.
     pub fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let Some(path) = path else { return Ok(Self::default()) };
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let config: Self = serde_saphyr::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.to_owned(), reason: error.to_string() })?;
-        let value = |key, reason: &str| ConfigError::Value { path: path.to_owned(), key, reason: reason.to_owned() };
+        let Some(path) = path else {
+            return Ok(Self::default());
+        };
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        let config: Self = serde_saphyr::from_str(&text).map_err(|error| ConfigError::Parse {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let value = |key, reason: &str| ConfigError::Value {
+            path: path.to_owned(),
+            key,
+            reason: reason.to_owned(),
+        };
         if let Some(process) = &config.process
-            && (process.is_empty() || !process.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'))
+            && (process.is_empty()
+                || !process
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'))
         {
             return Err(value("process", "must be one token of a-z, 0-9 and -"));
         }
@@ -89,7 +107,11 @@ impl Config {
     /// The runtime's limits; outcomes stay below the broker's payload limit, where there is one.
     #[must_use]
     pub fn runtime(&self, zone: jiff::tz::TimeZone, broker_bytes_max: Option<usize>) -> RuntimeConfig {
-        let mut runtime = RuntimeConfig { process: self.process().to_owned(), zone, ..RuntimeConfig::default() };
+        let mut runtime = RuntimeConfig {
+            process: self.process().to_owned(),
+            zone,
+            ..RuntimeConfig::default()
+        };
         let limits = &self.limits;
         let set = |target: &mut usize, limit: Option<usize>| *target = limit.unwrap_or(*target);
         set(&mut runtime.mailbox, limits.mailbox);

@@ -15,25 +15,51 @@ use crate::doctor::Diagnosis;
 
 /// A request of the command line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    tag = "op",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Request {
     /// A quick command, as a chat frontend sends it.
     Ask(ChatRequest),
     /// An Input Protocol envelope, as text; waits for its outcome at most `wait_ms`.
-    Send { agent: Option<String>, envelope: String, wait_ms: u64 },
+    Send {
+        agent: Option<String>,
+        envelope: String,
+        wait_ms: u64,
+    },
     /// The outcome of a task, waited for at most `wait_ms`.
-    Outcome { task_id: TaskId, wait_ms: u64 },
-    Status { task_id: TaskId },
-    Cancel { task_id: TaskId, by: String },
+    Outcome {
+        task_id: TaskId,
+        wait_ms: u64,
+    },
+    Status {
+        task_id: TaskId,
+    },
+    Cancel {
+        task_id: TaskId,
+        by: String,
+    },
     /// The newest tasks first.
-    List { limit: usize },
+    List {
+        limit: usize,
+    },
     /// Facts of an import; storing one twice changes nothing.
-    Import { facts: Vec<Fact> },
+    Import {
+        facts: Vec<Fact>,
+    },
     /// Announcements numbered above `after`.
-    Events { after: u64, limit: usize },
+    Events {
+        after: u64,
+        limit: usize,
+    },
     Doctor,
     /// Waits until nothing is queued or running, at most `wait_ms`.
-    Settle { wait_ms: u64 },
+    Settle {
+        wait_ms: u64,
+    },
 }
 
 /// What a chat frontend sends.

@@ -54,7 +54,11 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
     let setting = &service.facts;
     let facts = service.store.fact_counts().await.map_err(|error| away(&error))?;
     let sizes = service.store.sizes();
-    let waiting = service.store.waiting_announcements().await.map_err(|error| away(&error))?;
+    let waiting = service
+        .store
+        .waiting_announcements()
+        .await
+        .map_err(|error| away(&error))?;
     let mut diagnosis = Diagnosis {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data: setting.data.clone(),
@@ -69,8 +73,12 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         waiting: waiting.into_iter().collect(),
         warnings: setting.held.iter().cloned().collect(),
         losses: vec![
-            "this process dies: nothing; what was accepted is in the store and is taken up at the next start".to_owned(),
-            format!("the disk below {} dies: everything since the last backup of that folder", setting.data),
+            "this process dies: nothing; what was accepted is in the store and is taken up at the next start"
+                .to_owned(),
+            format!(
+                "the disk below {} dies: everything since the last backup of that folder",
+                setting.data
+            ),
         ],
     };
     if let Some(nats) = &setting.nats {
@@ -81,12 +89,22 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         ));
         diagnosis.broker.extend(report.streams.iter().map(|stream| {
             let (name, messages, bytes) = (&stream.name, stream.messages, stream.bytes);
-            format!("{name}: {messages} messages, {bytes} bytes, {} replica(s), {}", stream.replicas, stream.storage)
+            format!(
+                "{name}: {messages} messages, {bytes} bytes, {} replica(s), {}",
+                stream.replicas, stream.storage
+            )
         }));
         diagnosis.losses.extend(report.warnings);
     }
-    let undelivered = kunder_domain::portfolio::Portfolio::undelivered(&service.store).await.map_err(|error| away(&error))?;
-    diagnosis.warnings.extend(undelivered.iter().map(|message| format!("not delivered to {}: {} ({})", message.destination, message.subject, message.reason)));
+    let undelivered = kunder_domain::portfolio::Portfolio::undelivered(&service.store)
+        .await
+        .map_err(|error| away(&error))?;
+    diagnosis.warnings.extend(undelivered.iter().map(|message| {
+        format!(
+            "not delivered to {}: {} ({})",
+            message.destination, message.subject, message.reason
+        )
+    }));
     Ok(diagnosis)
 }
 
@@ -97,7 +115,13 @@ impl Diagnosis {
         let mut lines = vec![
             format!("kunder {}", self.version),
             format!("data         {}", self.data),
-            format!("store        {}, {} KiB, {} facts of {} customers", self.store, self.store_bytes / 1_024, self.facts, self.customers),
+            format!(
+                "store        {}, {} KiB, {} facts of {} customers",
+                self.store,
+                self.store_bytes / 1_024,
+                self.facts,
+                self.customers
+            ),
             format!("bus          {}", self.bus),
         ];
         lines.extend(self.broker.iter().map(|line| format!("             {line}")));
@@ -107,9 +131,24 @@ impl Diagnosis {
             "tasks        {} accepted = {} complete + {} partial + {} failed + {} queued + {} running + {} waiting",
             tasks.accepted, tasks.complete, tasks.partial, tasks.failed, tasks.queued, tasks.running, tasks.waiting
         ));
-        let waiting: Vec<String> = self.waiting.iter().map(|(destination, count)| format!("{destination} {count}")).collect();
-        lines.push(format!("to announce  {}", if waiting.is_empty() { "nothing".to_owned() } else { waiting.join(", ") }));
-        lines.extend(self.warnings.iter().map(|warning| format!("warning      {warning}")));
+        let waiting: Vec<String> = self
+            .waiting
+            .iter()
+            .map(|(destination, count)| format!("{destination} {count}"))
+            .collect();
+        lines.push(format!(
+            "to announce  {}",
+            if waiting.is_empty() {
+                "nothing".to_owned()
+            } else {
+                waiting.join(", ")
+            }
+        ));
+        lines.extend(
+            self.warnings
+                .iter()
+                .map(|warning| format!("warning      {warning}")),
+        );
         lines.extend(self.losses.iter().map(|loss| format!("if           {loss}")));
         lines.join("\n")
     }

@@ -65,7 +65,11 @@ impl<C: Send + 'static> Relay<C> {
     }
 
     /// One go through all lanes side by side; returns when the next stuck one is due.
-    async fn turn(&self, stuck: &mut BTreeMap<String, (u32, Timestamp)>, all: bool) -> Result<Option<Timestamp>, JournalError> {
+    async fn turn(
+        &self,
+        stuck: &mut BTreeMap<String, (u32, Timestamp)>,
+        all: bool,
+    ) -> Result<Option<Timestamp>, JournalError> {
         let mut destinations = self.journal.destinations().await?;
         let now = self.clock.now();
         destinations.retain(|destination| all || stuck.get(destination).is_none_or(|(_, due)| *due <= now));
@@ -86,7 +90,9 @@ impl<C: Send + 'static> Relay<C> {
                     self.announced.notify_one();
                 }
                 Lane::Stuck(reason) => {
-                    let failures = stuck.get(&destination).map_or(1, |(failures, _)| failures.saturating_add(1));
+                    let failures = stuck
+                        .get(&destination)
+                        .map_or(1, |(failures, _)| failures.saturating_add(1));
                     let pause = (PAUSE_FIRST * (1 << failures.min(12))).min(PAUSE_MAX);
                     if failures == 1 {
                         tracing::warn!(destination, reason, "announcements wait");
@@ -107,16 +113,28 @@ impl<C: Send + 'static> Relay<C> {
         if let Some(last) = taken.checked_sub(1).and_then(|last| batch.get(last)) {
             self.journal.announced(destination, last.number).await?;
         }
-        let (Some(trouble), Some(next)) = (trouble, batch.get(taken)) else { return Ok(Lane::More) };
+        let (Some(trouble), Some(next)) = (trouble, batch.get(taken)) else {
+            return Ok(Lane::More);
+        };
         let overdue = next.deadline.is_some_and(|deadline| deadline <= self.clock.now());
         match trouble {
             AnnounceError::Refused(reason) => {
-                tracing::error!(destination, subject = next.subject, reason, "an announcement is refused");
+                tracing::error!(
+                    destination,
+                    subject = next.subject,
+                    reason,
+                    "an announcement is refused"
+                );
                 self.journal.undeliverable(next.number, &reason).await?;
                 Ok(Lane::More)
             }
             AnnounceError::Unavailable(reason) if overdue => {
-                tracing::warn!(destination, subject = next.subject, reason, "an announcement is not delivered by its deadline");
+                tracing::warn!(
+                    destination,
+                    subject = next.subject,
+                    reason,
+                    "an announcement is not delivered by its deadline"
+                );
                 self.journal.undeliverable(next.number, &reason).await?;
                 Ok(Lane::More)
             }

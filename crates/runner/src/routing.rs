@@ -15,13 +15,48 @@ struct Route {
 }
 
 const ROUTES: [Route; 7] = [
-    Route { process: "salj", kind: "deal-won", agent: "onboarding", command: "deal-won" },
-    Route { process: "salj", kind: "handover", agent: "onboarding", command: "handover" },
-    Route { process: "admin", kind: "meeting-protocol", agent: "customer-health", command: "meeting-protocol" },
-    Route { process: "admin", kind: "touchpoint", agent: "customer-health", command: "log-touchpoint" },
-    Route { process: "tjanster", kind: "delivery", agent: "onboarding", command: "delivery" },
-    Route { process: "tjanster", kind: "service-completed", agent: "onboarding", command: "service-completed" },
-    Route { process: "tjanster", kind: "result", agent: "onboarding", command: "coordination-answer" },
+    Route {
+        process: "salj",
+        kind: "deal-won",
+        agent: "onboarding",
+        command: "deal-won",
+    },
+    Route {
+        process: "salj",
+        kind: "handover",
+        agent: "onboarding",
+        command: "handover",
+    },
+    Route {
+        process: "admin",
+        kind: "meeting-protocol",
+        agent: "customer-health",
+        command: "meeting-protocol",
+    },
+    Route {
+        process: "admin",
+        kind: "touchpoint",
+        agent: "customer-health",
+        command: "log-touchpoint",
+    },
+    Route {
+        process: "tjanster",
+        kind: "delivery",
+        agent: "onboarding",
+        command: "delivery",
+    },
+    Route {
+        process: "tjanster",
+        kind: "service-completed",
+        agent: "onboarding",
+        command: "service-completed",
+    },
+    Route {
+        process: "tjanster",
+        kind: "result",
+        agent: "onboarding",
+        command: "coordination-answer",
+    },
 ];
 
 /// What becomes of an event.
@@ -36,28 +71,42 @@ pub enum Routed {
 /// # Errors
 /// 404 for an event nobody takes, 400 or 413 for data that is not a JSON object.
 pub fn route(incoming: &Incoming, payload_bytes_max: usize) -> Result<Routed, Refusal> {
-    let found = ROUTES.iter().find(|route| route.process == incoming.process && route.kind == incoming.kind);
+    let found = ROUTES
+        .iter()
+        .find(|route| route.process == incoming.process && route.kind == incoming.kind);
     let Some(route) = found else {
         if incoming.kind == "result" {
             return Ok(Routed::Noted);
         }
-        let known: Vec<String> = ROUTES.iter().map(|route| format!("{}.{}", route.process, route.kind)).collect();
+        let known: Vec<String> = ROUTES
+            .iter()
+            .map(|route| format!("{}.{}", route.process, route.kind))
+            .collect();
         let message = format!("nobody takes `{}.{}`", incoming.process, incoming.kind);
-        return Err(Refusal::new(RefusalCode::Unknown, message).hint(format!("the events that are taken are {}", known.join(", "))));
+        return Err(Refusal::new(RefusalCode::Unknown, message)
+            .hint(format!("the events that are taken are {}", known.join(", "))));
     };
     let mut params = object(&incoming.data, payload_bytes_max)?;
     if let (Some(time), false) = (incoming.time, params.contains_key("time")) {
         params.insert("time".to_owned(), Value::String(time.to_string()));
     }
-    params.entry("source").or_insert_with(|| Value::String(spoken(&incoming.process)));
-    let cause = incoming.id.clone().unwrap_or_else(|| blake3::hash(&incoming.data).to_hex().to_string());
+    params
+        .entry("source")
+        .or_insert_with(|| Value::String(spoken(&incoming.process)));
+    let cause = incoming
+        .id
+        .clone()
+        .unwrap_or_else(|| blake3::hash(&incoming.data).to_hex().to_string());
     let id = TaskId::derived(&format!("in/{}/{}", incoming.process, incoming.kind), &cause);
     let mut task = Task::new(id, route.agent, route.command);
     task.context.customer = customer(&params);
     task.instruction.params = params;
     task.requested_by = Some(incoming.process.clone());
     task.traceparent.clone_from(&incoming.traceparent);
-    Ok(Routed::Task(Box::new(Envelope { task, warnings: Vec::new() })))
+    Ok(Routed::Task(Box::new(Envelope {
+        task,
+        warnings: Vec::new(),
+    })))
 }
 
 /// The routes as the protocol folder lists them.
@@ -77,7 +126,11 @@ pub fn catalogue() -> Value {
 fn customer(params: &Map<String, Value>) -> Option<String> {
     match params.get("customer")? {
         Value::String(text) => Some(text.clone()),
-        Value::Object(fields) => ["id", "name"].iter().find_map(|key| fields.get(*key)).and_then(Value::as_str).map(str::to_owned),
+        Value::Object(fields) => ["id", "name"]
+            .iter()
+            .find_map(|key| fields.get(*key))
+            .and_then(Value::as_str)
+            .map(str::to_owned),
         _ => None,
     }
 }
@@ -89,7 +142,9 @@ fn spoken(process: &str) -> String {
         "tjanster" => "Tjänster".to_owned(),
         other => {
             let mut letters = other.chars();
-            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+            letters
+                .next()
+                .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
         }
     }
 }
@@ -100,7 +155,14 @@ mod tests {
 
     fn incoming(process: &str, kind: &str, id: Option<&str>, data: &str) -> Incoming {
         let (process, kind) = (process.to_owned(), kind.to_owned());
-        Incoming { process, kind, id: id.map(str::to_owned), time: None, traceparent: None, data: data.as_bytes().to_vec() }
+        Incoming {
+            process,
+            kind,
+            id: id.map(str::to_owned),
+            time: None,
+            traceparent: None,
+            data: data.as_bytes().to_vec(),
+        }
     }
 
     fn task(incoming: &Incoming) -> Task {
@@ -121,7 +183,10 @@ mod tests {
             ("tjanster", "service-completed", "onboarding"),
         ] {
             let task = task(&incoming(process, kind, None, r#"{"customer":{"name":"Åsa"}}"#));
-            assert_eq!((task.agent.as_deref(), task.context.customer.as_deref()), (Some(agent), Some("Åsa")));
+            assert_eq!(
+                (task.agent.as_deref(), task.context.customer.as_deref()),
+                (Some(agent), Some("Åsa"))
+            );
         }
     }
 
@@ -135,9 +200,23 @@ mod tests {
 
     #[test]
     fn an_event_nobody_takes_is_refused_with_those_that_are() {
-        let refusal = route(&incoming("salj", "deal-lost", None, "{}"), 1_000).err().unwrap();
-        assert_eq!((refusal.code, refusal.message.as_str()), (RefusalCode::Unknown, "nobody takes `salj.deal-lost`"));
-        assert!(matches!(route(&incoming("salj", "result", None, "{}"), 1_000), Ok(Routed::Noted)));
-        assert_eq!(route(&incoming("salj", "deal-won", None, "[]"), 1_000).err().unwrap().code, RefusalCode::Malformed);
+        let refusal = route(&incoming("salj", "deal-lost", None, "{}"), 1_000)
+            .err()
+            .unwrap();
+        assert_eq!(
+            (refusal.code, refusal.message.as_str()),
+            (RefusalCode::Unknown, "nobody takes `salj.deal-lost`")
+        );
+        assert!(matches!(
+            route(&incoming("salj", "result", None, "{}"), 1_000),
+            Ok(Routed::Noted)
+        ));
+        assert_eq!(
+            route(&incoming("salj", "deal-won", None, "[]"), 1_000)
+                .err()
+                .unwrap()
+                .code,
+            RefusalCode::Malformed
+        );
     }
 }

@@ -5,6 +5,7 @@ mod events;
 use std::path::Path;
 
 use kunder_agent_core::event::Event;
+use kunder_agent_core::journal::TaskStatus;
 use kunder_agent_core::outcome::Outcome;
 use kunder_agent_core::task::Task;
 use kunder_agents::{customer_fetching, customer_health, onboarding, pipeline};
@@ -15,13 +16,16 @@ use serde_json::{Value, json};
 /// Where the schemas say they live; an identifier, not an address.
 const BASE: &str = "urn:kunder:schema:";
 
-/// Examples that stand in `protocols/examples`, each beside the schema it obeys.
-pub const EXAMPLES: [(&str, &str, &str); 5] = [
+/// Examples that stand in `protocols/examples`, each beside the schema it obeys; the names of the seeds are aliases and obey none.
+pub const EXAMPLES: [(&str, &str, &str); 8] = [
     ("task.json", "task", include_str!("../../../protocols/examples/task.json")),
     ("task-seed-names.json", "", include_str!("../../../protocols/examples/task-seed-names.json")),
     ("outcome.json", "outcome", include_str!("../../../protocols/examples/outcome.json")),
     ("event-at-risk.json", "event", include_str!("../../../protocols/examples/event-at-risk.json")),
+    ("task-status.json", "task-status", include_str!("../../../protocols/examples/task-status.json")),
+    ("refusal.json", "refusal", include_str!("../../../protocols/examples/refusal.json")),
     ("chat-request.json", "chat-request", include_str!("../../../protocols/examples/chat-request.json")),
+    ("chat-reply.json", "chat-reply", include_str!("../../../protocols/examples/chat-reply.json")),
 ];
 
 /// Every file of `protocols/`, as path and content.
@@ -55,7 +59,8 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("task", task(input())),
         ("outcome", outcome(output())),
-        ("event", named(output().into_root_schema_for::<Event>(), "event")),
+        ("task-status", named(output().into_root_schema_for::<TaskStatus>(), "task-status")),
+        ("event", event(output())),
         ("refusal", refusal()),
         ("chat-request", chat_request()),
         ("chat-reply", chat_reply()),
@@ -68,17 +73,22 @@ fn named(schema: schemars::Schema, name: &str) -> Value {
     value
 }
 
-/// The envelope also takes plain text where an object stands, and single criteria.
+/// The envelope also takes plain text where an object stands, and a single criterion where a list stands.
 fn task(generator: SchemaGenerator) -> Value {
     let mut schema = named(generator.into_root_schema_for::<Task>(), "task");
     let text = json!({"type": "string"});
+    schema["properties"]["protocol"]["const"] = json!(kunder_agent_core::task::TASK_PROTOCOL);
     for name in ["context", "instruction"] {
         let object = schema["properties"][name].take();
-        schema["properties"][name] = json!({"anyOf": [object, text]});
+        schema["properties"][name] = json!({"anyOf": [object, text, {"type": "null"}]});
     }
+    let list = schema["properties"]["acceptanceCriteria"].take();
+    schema["properties"]["acceptanceCriteria"] = json!({"anyOf": [list, {"$ref": "#/$defs/Criterion"}, {"type": "null"}]});
+    schema["$defs"]["Measure"]["properties"]["metric"]["minLength"] = json!(1);
+    schema["$defs"]["Measure"]["properties"]["value"] = json!({"type": ["number", "string", "boolean"]});
     let customer = schema["$defs"]["Context"]["properties"]["customer"].take();
-    let object = json!({"type": "object", "properties": {"id": text, "name": text}});
-    schema["$defs"]["Context"]["properties"]["customer"] = json!({"anyOf": [customer, object]});
+    let named = |key: &str| json!({"type": "object", "properties": {key: text}, "required": [key]});
+    schema["$defs"]["Context"]["properties"]["customer"] = json!({"anyOf": [customer, named("id"), named("name")]});
     schema["description"] = json!(
         "The task envelope of the Input Protocol, canonical names. Other spellings that are understood, in any case: \
          TaskId, Context/Kontext, Instructie/Instruktion, Acceptatiecriteria/Acceptanskriterier."
@@ -86,20 +96,32 @@ fn task(generator: SchemaGenerator) -> Value {
     schema
 }
 
-/// The outcome with the blocks that the agents add.
+/// The outcome with the blocks that the agents add. What is not complete says why (S3-58).
 fn outcome(mut generator: SchemaGenerator) -> Value {
     let blocks = [
         ("health", generator.subschema_for::<Vec<customer_health::HealthRow>>()),
         ("todos", generator.subschema_for::<Vec<customer_health::TodoRow>>()),
-        ("metrics", generator.subschema_for::<customer_health::StrategyMetrics>()),
+        ("strategy", generator.subschema_for::<customer_health::StrategyMetrics>()),
         ("onboarding", generator.subschema_for::<onboarding::OnboardingBlock>()),
         ("pipeline", generator.subschema_for::<pipeline::PipelineBlock>()),
         ("brief", generator.subschema_for::<customer_fetching::BriefBlock>()),
+        ("story", generator.subschema_for::<customer_fetching::StoryBlock>()),
     ];
     let mut schema = named(generator.into_root_schema_for::<Outcome>(), "outcome");
     for (name, block) in blocks {
         schema["properties"][name] = block.to_value();
     }
+    schema["properties"]["protocol"]["const"] = json!(kunder_agent_core::outcome::OUTCOME_PROTOCOL);
+    schema["if"] = json!({"properties": {"status": {"enum": ["partial", "failed"]}}});
+    schema["then"] = json!({"properties": {"blockers": {"minItems": 1}}});
+    schema
+}
+
+/// CloudEvents 1.0, with the id of the task that caused it as the extension `taskid`.
+fn event(generator: SchemaGenerator) -> Value {
+    let mut schema = named(generator.into_root_schema_for::<Event>(), "event");
+    schema["properties"]["specversion"]["const"] = json!("1.0");
+    schema["properties"]["type"]["pattern"] = json!("^[a-z0-9-]+\\.[a-z0-9-]+\\.[a-z0-9-]+\\.v[0-9]+$");
     schema
 }
 
@@ -144,7 +166,7 @@ fn chat_reply() -> Value {
         "description": "What a chat frontend gets: words, and the outcome; or the task and the subject of its result while it takes longer.",
         "type": "object",
         "properties": {
-            "text": {"type": "string"}, "outcome": {"type": "object"},
+            "text": {"type": "string"}, "outcome": {"$ref": format!("{BASE}outcome:v1")},
             "taskId": {"type": "string"}, "result": {"type": "string"}
         },
         "required": ["text"]

@@ -44,7 +44,11 @@ impl Service {
     }
 
     /// Accepts an envelope. Words without a command are read as a quick command, where they are one for that agent.
-    pub(crate) async fn accept(&self, mut envelope: Envelope, addressed: Option<&str>) -> Result<Receipt, Refusal> {
+    pub(crate) async fn accept(
+        &self,
+        mut envelope: Envelope,
+        addressed: Option<&str>,
+    ) -> Result<Receipt, Refusal> {
         interpret(&mut envelope.task, addressed);
         self.runtime.submit(envelope, addressed).await
     }
@@ -53,15 +57,27 @@ impl Service {
         let limit = |wait_ms: u64| Duration::from_millis(wait_ms).min(WAIT_MAX);
         Ok(match request {
             Request::Ask(request) => Response::Chat(Box::new(self.ask(request).await?)),
-            Request::Send { agent, envelope, wait_ms } => {
+            Request::Send {
+                agent,
+                envelope,
+                wait_ms,
+            } => {
                 let receipt = self.submit(agent.as_deref(), None, envelope.as_bytes()).await?;
                 answer(self.runtime.outcome(&receipt.task_id, limit(wait_ms)).await?)
             }
-            Request::Outcome { task_id, wait_ms } => answer(self.runtime.outcome(&task_id, limit(wait_ms)).await?),
+            Request::Outcome { task_id, wait_ms } => {
+                answer(self.runtime.outcome(&task_id, limit(wait_ms)).await?)
+            }
             Request::Status { task_id } => Response::Status(Box::new(self.runtime.status(&task_id).await?)),
-            Request::Cancel { task_id, by } => Response::Status(Box::new(self.runtime.cancel(&task_id, &by).await?)),
+            Request::Cancel { task_id, by } => {
+                Response::Status(Box::new(self.runtime.cancel(&task_id, &by).await?))
+            }
             Request::List { limit } => {
-                let list = self.store.list(None, limit.min(1_000)).await.map_err(|error| away(&error))?;
+                let list = self
+                    .store
+                    .list(None, limit.min(1_000))
+                    .await
+                    .map_err(|error| away(&error))?;
                 Response::List(list)
             }
             Request::Import { facts } => {
@@ -75,12 +91,18 @@ impl Service {
             }
             Request::Events { after, limit } => Response::Events(self.events(after, limit.min(1_000)).await?),
             Request::Doctor => Response::Doctor(Box::new(doctor::diagnose(self).await?)),
-            Request::Settle { wait_ms } => Response::Settled { open: self.settle(limit(wait_ms)).await? },
+            Request::Settle { wait_ms } => Response::Settled {
+                open: self.settle(limit(wait_ms)).await?,
+            },
         })
     }
 
     async fn events(&self, after: u64, limit: usize) -> Result<Vec<EventLine>, Refusal> {
-        let announcements = self.store.announcements(after, limit).await.map_err(|error| away(&error))?;
+        let announcements = self
+            .store
+            .announcements(after, limit)
+            .await
+            .map_err(|error| away(&error))?;
         Ok(announcements.iter().filter_map(EventLine::of).collect())
     }
 
@@ -117,16 +139,26 @@ pub fn new_id(clock: &dyn Clock) -> TaskId {
 }
 
 fn interpret(task: &mut Task, addressed: Option<&str>) {
-    let (None, Some(text)) = (&task.instruction.command, &task.instruction.text) else { return };
-    let Parsed::Command(command) = parse(text) else { return };
-    let named = task.agent.as_deref().or(addressed).map(|agent| agent.rsplit('/').next().unwrap_or(agent));
+    let (None, Some(text)) = (&task.instruction.command, &task.instruction.text) else {
+        return;
+    };
+    let Parsed::Command(command) = parse(text) else {
+        return;
+    };
+    let named = task
+        .agent
+        .as_deref()
+        .or(addressed)
+        .map(|agent| agent.rsplit('/').next().unwrap_or(agent));
     if named.is_some_and(|named| AgentName::new(named) != AgentName::new(command.agent)) {
         return;
     }
     task.agent.get_or_insert_with(|| command.agent.to_owned());
     task.instruction.command = Some(command.command.to_owned());
     if let (Some(customer), false) = (command.customer, task.instruction.params.contains_key("customer")) {
-        task.instruction.params.insert("customer".to_owned(), Value::String(customer));
+        task.instruction
+            .params
+            .insert("customer".to_owned(), Value::String(customer));
     }
     task.locale = task.locale.or(command.locale_hint);
 }
@@ -137,12 +169,21 @@ impl Door for Service {
         let card = |agent: &Arc<dyn kunder_agent_core::agent::AnyAgent<Reader, Fact>>| AgentCard {
             name: agent.name(),
             description: agent.description().to_owned(),
-            commands: agent.commands().iter().map(|command| (*command).to_owned()).collect(),
+            commands: agent
+                .commands()
+                .iter()
+                .map(|command| (*command).to_owned())
+                .collect(),
         };
         self.runtime.agents().iter().map(card).collect()
     }
 
-    async fn submit(&self, agent: Option<&str>, traceparent: Option<&str>, payload: &[u8]) -> Result<Receipt, Refusal> {
+    async fn submit(
+        &self,
+        agent: Option<&str>,
+        traceparent: Option<&str>,
+        payload: &[u8],
+    ) -> Result<Receipt, Refusal> {
         let mut envelope = read(payload, self.runtime.config().payload_bytes_max)?;
         if envelope.task.traceparent.is_none() {
             envelope.task.traceparent = traceparent.map(str::to_owned);
@@ -165,7 +206,10 @@ impl Door for Service {
     async fn chat(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
         let fields = kunder_agent_core::envelope::object(payload, self.runtime.config().payload_bytes_max)?;
         let request = serde_json::from_value(Value::Object(fields)).map_err(|error| {
-            let refusal = Refusal::new(RefusalCode::Malformed, format!("the chat request is malformed: {error}"));
+            let refusal = Refusal::new(
+                RefusalCode::Malformed,
+                format!("the chat request is malformed: {error}"),
+            );
             refusal.hint("it is {text, locale?, user?, conversation?}")
         })?;
         let reply: ChatReply = self.ask(request).await?;
@@ -174,16 +218,32 @@ impl Door for Service {
 
     async fn metrics(&self) -> Result<Value, Refusal> {
         let task = Task::new(self.new_id(), "customer-health", "strategy-metrics");
-        let receipt = self.accept(Envelope { task, warnings: Vec::new() }, None).await?;
+        let receipt = self
+            .accept(
+                Envelope {
+                    task,
+                    warnings: Vec::new(),
+                },
+                None,
+            )
+            .await?;
         match self.runtime.outcome(&receipt.task_id, METRICS_WAIT).await? {
-            Answer::Outcome(outcome) => Ok(serde_json::to_value(outcome).expect("an outcome is plain data and always serializes")),
-            Answer::Pending(status) => Ok(serde_json::to_value(status).expect("a status is plain data and always serializes")),
+            Answer::Outcome(outcome) => {
+                Ok(serde_json::to_value(outcome).expect("an outcome is plain data and always serializes"))
+            }
+            Answer::Pending(status) => {
+                Ok(serde_json::to_value(status).expect("a status is plain data and always serializes"))
+            }
         }
     }
 
     async fn control(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal> {
-        let request = serde_json::from_slice(payload)
-            .map_err(|error| Refusal::new(RefusalCode::Malformed, format!("the control request is malformed: {error}")))?;
+        let request = serde_json::from_slice(payload).map_err(|error| {
+            Refusal::new(
+                RefusalCode::Malformed,
+                format!("the control request is malformed: {error}"),
+            )
+        })?;
         let response = self.respond(request).await.unwrap_or_else(Response::Refused);
         Ok(serde_json::to_vec(&response).expect("a response is plain data and always serializes"))
     }
@@ -194,8 +254,15 @@ impl Door for Service {
             Routed::Task(envelope) => self.accept(*envelope, None).await,
             Routed::Noted => {
                 tracing::info!(process = incoming.process, "an answer was noted");
-                let task_id = TaskId::derived(&format!("in/{}/{}", incoming.process, incoming.kind), incoming.id.as_deref().unwrap_or(""));
-                Ok(Receipt { task_id, agent: AgentName::new("runner"), known: false })
+                let task_id = TaskId::derived(
+                    &format!("in/{}/{}", incoming.process, incoming.kind),
+                    incoming.id.as_deref().unwrap_or(""),
+                );
+                Ok(Receipt {
+                    task_id,
+                    agent: AgentName::new("runner"),
+                    known: false,
+                })
             }
         }
     }
@@ -220,6 +287,11 @@ impl EventLine {
             }
         };
         let committed_at: Timestamp = announcement.committed_at;
-        Some(Self { number: announcement.number, subject: announcement.subject.clone(), committed_at, event })
+        Some(Self {
+            number: announcement.number,
+            subject: announcement.subject.clone(),
+            committed_at,
+            event,
+        })
     }
 }

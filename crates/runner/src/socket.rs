@@ -32,7 +32,12 @@ pub fn path(data: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub async fn listen(data: &Path, door: Arc<dyn Door>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+pub async fn listen(
+    data: &Path,
+    door: Arc<dyn Door>,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let path = path(data);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -51,11 +56,15 @@ pub async fn listen(data: &Path, door: Arc<dyn Door>, clock: Arc<dyn Clock>, mut
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
-                clock.sleep_until(clock.now() + jiff::SignedDuration::from_millis(100)).await;
+                clock
+                    .sleep_until(clock.now() + jiff::SignedDuration::from_millis(100))
+                    .await;
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&connections).acquire_owned().await else { break };
+        let Ok(place) = Arc::clone(&connections).acquire_owned().await else {
+            break;
+        };
         let door = Arc::clone(&door);
         // A connection ends with its client; the process does not wait for it.
         drop(clock.spawn(Box::pin(async move {
@@ -95,7 +104,10 @@ pub async fn read_frame(stream: &mut UnixStream) -> std::io::Result<Option<Vec<u
     }
     let length = u32::from_be_bytes(length);
     if length > FRAME_BYTES_MAX {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, format!("a frame of {length} bytes is too long")));
+        return Err(std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            format!("a frame of {length} bytes is too long"),
+        ));
     }
     let mut frame = vec![0; length as usize];
     stream.read_exact(&mut frame).await?;
@@ -107,8 +119,11 @@ pub async fn read_frame(stream: &mut UnixStream) -> std::io::Result<Option<Vec<u
 /// # Errors
 /// When the connection is broken, or the frame is too long.
 pub async fn write_frame(stream: &mut UnixStream, frame: &[u8]) -> std::io::Result<()> {
-    let length = u32::try_from(frame.len()).ok().filter(|length| *length <= FRAME_BYTES_MAX);
-    let length = length.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, "a frame is too long"))?;
+    let length = u32::try_from(frame.len())
+        .ok()
+        .filter(|length| *length <= FRAME_BYTES_MAX);
+    let length =
+        length.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidInput, "a frame is too long"))?;
     stream.write_all(&length.to_be_bytes()).await?;
     stream.write_all(frame).await?;
     stream.flush().await

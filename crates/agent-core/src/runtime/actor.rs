@@ -34,7 +34,10 @@ struct Window {
 }
 
 /// Runs until the runtime drains.
-pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<Core<P, C>>, name: &AgentName) {
+pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
+    core: Arc<Core<P, C>>,
+    name: &AgentName,
+) {
     let slot = &core.slots[name];
     let mut window = Window::default();
     let mut jobs = FuturesUnordered::new();
@@ -46,7 +49,11 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<C
         }
         let room = !core.is_draining() && window.ready.len() < REFILL;
         if room && slot.mailbox.letters().take_refill() {
-            match core.journal.queued(name, 0, window.known.len() + REFILL, core.now()).await {
+            match core
+                .journal
+                .queued(name, 0, window.known.len() + REFILL, core.now())
+                .await
+            {
                 Ok(records) => {
                     failures = 0;
                     window.refill(records, &core.lanes);
@@ -60,7 +67,9 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: Arc<C
             }
         }
         while !core.is_draining() && jobs.len() < core.config.concurrency {
-            let Some((number, (record, guard))) = window.ready.pop_first() else { break };
+            let Some((number, (record, guard))) = window.ready.pop_first() else {
+                break;
+            };
             let entry = match guard {
                 Some(guard) => Entry::Entered(record, guard),
                 None => core.lanes.enter(record, slot.mailbox.letters()),
@@ -108,7 +117,8 @@ impl Window {
             Letter::Task(record, place) => {
                 let number = record.number;
                 // The journal may have been read between the task's acceptance and this letter.
-                let came_late = self.running.contains(&number) || (number <= self.refilled && !self.known.contains(&number));
+                let came_late = self.running.contains(&number)
+                    || (number <= self.refilled && !self.known.contains(&number));
                 if came_late {
                     lanes.forget(&record);
                     return;

@@ -23,7 +23,8 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     pub async fn submit(&self, envelope: Envelope, addressed: Option<&str>) -> Result<Receipt, Refusal> {
         let core = &self.core;
         if core.draining.load(Ordering::Acquire) {
-            return Err(Refusal::new(RefusalCode::Unavailable, "the runtime is stopping").hint("send the task again when it is back"));
+            return Err(Refusal::new(RefusalCode::Unavailable, "the runtime is stopping")
+                .hint("send the task again when it is back"));
         }
         let Envelope { mut task, warnings } = envelope;
         let name = resolve(core, &task, addressed)?;
@@ -34,13 +35,25 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
 
         let place = slot.mailbox.reserve();
         if place.is_none() && core.journal.status(&task.task_id).await.map_err(away)?.is_none() {
-            let mut refusal = Refusal::new(RefusalCode::Busy, format!("the mailbox of {name} is full ({} tasks)", core.config.mailbox));
+            let mut refusal = Refusal::new(
+                RefusalCode::Busy,
+                format!("the mailbox of {name} is full ({} tasks)", core.config.mailbox),
+            );
             refusal.retry_after_ms = Some(RETRY_AFTER_MS);
             return Err(refusal);
         }
         let lane = slot.agent.lane(&task, &core.portfolio).await;
         let task_id = task.task_id.clone();
-        let new = NewTask { task, agent: name.clone(), lane, now: core.now(), parent: None, not_before: None, announced: true, warnings };
+        let new = NewTask {
+            task,
+            agent: name.clone(),
+            lane,
+            now: core.now(),
+            parent: None,
+            not_before: None,
+            announced: true,
+            warnings,
+        };
         match core.journal.accept(new).await.map_err(away)? {
             Acceptance::New(record) => {
                 let has_deadline = record.new.task.deadline.is_some();
@@ -55,12 +68,23 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
                     core.timers.notify_one();
                 }
                 tracing::debug!(task = %task_id, agent = %name, "task accepted");
-                Ok(Receipt { task_id, agent: name, known: false })
+                Ok(Receipt {
+                    task_id,
+                    agent: name,
+                    known: false,
+                })
             }
-            Acceptance::Known(status) => Ok(Receipt { task_id, agent: status.agent, known: true }),
+            Acceptance::Known(status) => Ok(Receipt {
+                task_id,
+                agent: status.agent,
+                known: true,
+            }),
             Acceptance::Conflict => {
                 let message = format!("`{task_id}` belongs to a task with another body");
-                let refusal = Refusal { code: RefusalCode::Conflict, ..Refusal::field("taskId", message) };
+                let refusal = Refusal {
+                    code: RefusalCode::Conflict,
+                    ..Refusal::field("taskId", message)
+                };
                 Err(refusal.hint("send the same body for the same task, or choose a new id"))
             }
         }
@@ -75,7 +99,8 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         let mut seen = core.waiters.wait(task);
         let status = self.status(task).await;
         if let Ok(TaskStatus { outcome: None, .. }) = &status {
-            let until = core.now() + jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
+            let until =
+                core.now() + jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
             let told = tokio::select! {
                 biased;
                 told = seen.wait_for(Option::is_some) => told.ok().and_then(|outcome| outcome.clone()),
@@ -103,46 +128,81 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     /// 404 for a task that was never accepted, 503 without a store.
     pub async fn status(&self, task: &TaskId) -> Result<TaskStatus, Refusal> {
         let status = self.core.journal.status(task).await.map_err(away)?;
-        status.ok_or_else(|| Refusal { code: RefusalCode::Unknown, ..Refusal::field("taskId", format!("`{task}` is not known")) })
+        status.ok_or_else(|| Refusal {
+            code: RefusalCode::Unknown,
+            ..Refusal::field("taskId", format!("`{task}` is not known"))
+        })
     }
 }
 
 pub(super) fn away(error: JournalError) -> Refusal {
-    Refusal::new(RefusalCode::Unavailable, error.to_string()).hint("send it again later; nothing was accepted")
+    Refusal::new(RefusalCode::Unavailable, error.to_string())
+        .hint("send it again later; nothing was accepted")
 }
 
 fn resolve<P, C>(core: &Core<P, C>, task: &Task, addressed: Option<&str>) -> Result<AgentName, Refusal> {
     let home = core.config.process.as_str();
     let in_body = task.agent.as_deref().map(|text| Address::parse(text, home));
     let in_subject = addressed.map(|text| Address::parse(text, home));
-    if let Some(address) = [&in_body, &in_subject].into_iter().flatten().find(|address| address.process != home) {
-        let refusal = Refusal::field("agent", format!("`{address}` belongs to another process, this one is `{home}`"));
-        return Err(Refusal { code: RefusalCode::Unknown, ..refusal });
+    if let Some(address) = [&in_body, &in_subject]
+        .into_iter()
+        .flatten()
+        .find(|address| address.process != home)
+    {
+        let refusal = Refusal::field(
+            "agent",
+            format!("`{address}` belongs to another process, this one is `{home}`"),
+        );
+        return Err(Refusal {
+            code: RefusalCode::Unknown,
+            ..refusal
+        });
     }
     let names = [in_body, in_subject].map(|address| address.map(|address| AgentName::new(&address.agent)));
     let name = match names {
         [Some(body), Some(subject)] if body != subject => {
-            return Err(Refusal::field("agent", format!("is `{body}` but the subject names `{subject}`")));
+            return Err(Refusal::field(
+                "agent",
+                format!("is `{body}` but the subject names `{subject}`"),
+            ));
         }
         [Some(name), _] | [None, Some(name)] => name,
-        [None, None] => return Err(Refusal::field("agent", "is missing").hint(format!("the agents are {}", listed(core)))),
+        [None, None] => {
+            return Err(
+                Refusal::field("agent", "is missing").hint(format!("the agents are {}", listed(core)))
+            );
+        }
     };
     if core.slots.contains_key(&name) {
         return Ok(name);
     }
-    let refusal = Refusal { code: RefusalCode::Unknown, ..Refusal::field("agent", format!("`{name}` is not an agent of `{home}`")) };
+    let refusal = Refusal {
+        code: RefusalCode::Unknown,
+        ..Refusal::field("agent", format!("`{name}` is not an agent of `{home}`"))
+    };
     Err(refusal.hint(format!("the agents are {}", listed(core))))
 }
 
 fn listed<P, C>(core: &Core<P, C>) -> String {
-    core.slots.keys().map(AgentName::as_str).collect::<Vec<_>>().join(", ")
+    core.slots
+        .keys()
+        .map(AgentName::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn command_exists(task: &Task, name: &AgentName, commands: &[&str]) -> Result<(), Refusal> {
     match task.command() {
         Some(command) if !commands.contains(&command) => {
-            let refusal = Refusal::field("instruction.command", format!("`{command}` is not a command of {name}"));
-            Err(Refusal { code: RefusalCode::Unknown, ..refusal }.hint(format!("its commands are {}", commands.join(", "))))
+            let refusal = Refusal::field(
+                "instruction.command",
+                format!("`{command}` is not a command of {name}"),
+            );
+            Err(Refusal {
+                code: RefusalCode::Unknown,
+                ..refusal
+            }
+            .hint(format!("its commands are {}", commands.join(", "))))
         }
         _ => Ok(()),
     }
@@ -151,11 +211,17 @@ fn command_exists(task: &Task, name: &AgentName, commands: &[&str]) -> Result<()
 fn times_fit<P, C>(core: &Core<P, C>, task: &Task) -> Result<(), Refusal> {
     let now = core.now();
     if let Some(deadline) = task.deadline.filter(|deadline| *deadline <= now) {
-        return Err(Refusal::field("deadline", format!("is in the past: {deadline}, it is {now}")));
+        return Err(Refusal::field(
+            "deadline",
+            format!("is in the past: {deadline}, it is {now}"),
+        ));
     }
     let today = now.to_zoned(core.config.zone.clone()).date();
     if let Some(day) = task.as_of.filter(|day| *day > today) {
-        return Err(Refusal::field("asOf", format!("is in the future: {day}, today is {today}")));
+        return Err(Refusal::field(
+            "asOf",
+            format!("is in the future: {day}, today is {today}"),
+        ));
     }
     Ok(())
 }

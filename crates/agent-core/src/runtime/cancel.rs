@@ -15,7 +15,9 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     pub async fn cancel(&self, task: &TaskId, by: &str) -> Result<TaskStatus, Refusal> {
         let status = self.status(task).await?;
         let record = self.core.journal.record(task).await.map_err(admit::away)?;
-        let (None, Some(record)) = (&status.outcome, record) else { return Ok(status) };
+        let (None, Some(record)) = (&status.outcome, record) else {
+            return Ok(status);
+        };
         let done = status.progress.map_or(0, |(done, _)| done);
         let summary = match record.new.task.locale() {
             Locale::Sv => format!("Avbruten av {by}."),
@@ -30,7 +32,13 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
             });
         }
         match ending::end_from_outside(&self.core, &record, report).await {
-            Ok(()) | Err(CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. } | CommitError::Stale { .. } | CommitError::Invalid { .. }) => {}
+            Ok(())
+            | Err(
+                CommitError::AlreadyDone { .. }
+                | CommitError::LeaseLost { .. }
+                | CommitError::Stale { .. }
+                | CommitError::Invalid { .. },
+            ) => {}
             Err(CommitError::Unavailable(error)) => return Err(admit::away(error)),
         }
         self.status(task).await

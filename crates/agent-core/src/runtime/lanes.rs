@@ -40,25 +40,42 @@ impl Lanes {
     pub(super) fn ticket(&self, record: &TaskRecord) {
         if let Some(lane) = &record.new.lane {
             let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-            lanes.entry(lane.clone()).or_default().tickets.insert(record.number);
+            lanes
+                .entry(lane.clone())
+                .or_default()
+                .tickets
+                .insert(record.number);
         }
     }
 
     /// Enters the task's lane, or queues for it.
     pub(super) fn enter(&self, record: Box<TaskRecord>, mailbox: &Arc<Letters>) -> Entry {
         let Some(name) = record.new.lane.clone() else {
-            return Entry::Entered(record, LaneGuard { lanes: self.clone(), lane: None });
+            return Entry::Entered(
+                record,
+                LaneGuard {
+                    lanes: self.clone(),
+                    lane: None,
+                },
+            );
         };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(name.clone()).or_default();
         lane.tickets.insert(record.number);
         if lane.occupied || lane.tickets.first() != Some(&record.number) {
-            lane.waiting.insert(record.number, (record, Arc::downgrade(mailbox)));
+            lane.waiting
+                .insert(record.number, (record, Arc::downgrade(mailbox)));
             return Entry::Waiting;
         }
         lane.occupied = true;
         lane.tickets.remove(&record.number);
-        Entry::Entered(record, LaneGuard { lanes: self.clone(), lane: Some(name) })
+        Entry::Entered(
+            record,
+            LaneGuard {
+                lanes: self.clone(),
+                lane: Some(name),
+            },
+        )
     }
 
     /// Takes a task's ticket back; whoever needs it reads the task from the journal.
@@ -89,12 +106,20 @@ impl Lanes {
     fn admit_next(&self, lanes: &mut BTreeMap<String, Lane>, name: &str) {
         let Some(lane) = lanes.get_mut(name) else { return };
         while let (false, Some(first)) = (lane.occupied, lane.tickets.first().copied()) {
-            let Some((record, mailbox)) = lane.waiting.remove(&first) else { return };
+            let Some((record, mailbox)) = lane.waiting.remove(&first) else {
+                return;
+            };
             lane.tickets.remove(&first);
             // The actor of a mailbox that is gone reads its task from the journal when it is back.
             if let Some(mailbox) = mailbox.upgrade() {
                 lane.occupied = true;
-                mailbox.put(Letter::Granted(record, LaneGuard { lanes: self.clone(), lane: Some(name.to_owned()) }));
+                mailbox.put(Letter::Granted(
+                    record,
+                    LaneGuard {
+                        lanes: self.clone(),
+                        lane: Some(name.to_owned()),
+                    },
+                ));
             }
         }
         if !lane.occupied && lane.tickets.is_empty() {
@@ -137,7 +162,12 @@ mod tests {
             announced: true,
             warnings: Vec::new(),
         };
-        Box::new(TaskRecord { number, new, tries: 0, joined: false })
+        Box::new(TaskRecord {
+            number,
+            new,
+            tries: 0,
+            joined: false,
+        })
     }
 
     fn granted(letters: &Letters) -> Option<(u64, LaneGuard)> {
@@ -150,10 +180,21 @@ mod tests {
     #[test]
     fn a_lane_admits_one_at_a_time_in_the_order_of_acceptance() {
         let (lanes, letters) = (Lanes::default(), Arc::new(Letters::default()));
-        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else { panic!("the lane is free") };
-        assert!(matches!(lanes.enter(record(3, Some("x")), &letters), Entry::Waiting));
-        assert!(matches!(lanes.enter(record(2, Some("x")), &letters), Entry::Waiting));
-        assert!(matches!(lanes.enter(record(4, Some("y")), &letters), Entry::Entered(..)), "another lane is free");
+        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else {
+            panic!("the lane is free")
+        };
+        assert!(matches!(
+            lanes.enter(record(3, Some("x")), &letters),
+            Entry::Waiting
+        ));
+        assert!(matches!(
+            lanes.enter(record(2, Some("x")), &letters),
+            Entry::Waiting
+        ));
+        assert!(
+            matches!(lanes.enter(record(4, Some("y")), &letters), Entry::Entered(..)),
+            "another lane is free"
+        );
         assert!(granted(&letters).is_none());
         drop(first);
         let (number, second) = granted(&letters).expect("the next in line");
@@ -163,7 +204,10 @@ mod tests {
         let (number, third) = granted(&letters).expect("the last in line");
         assert_eq!(number, 3);
         drop(third);
-        assert!(matches!(lanes.enter(record(5, Some("x")), &letters), Entry::Entered(..)), "the lane is free again");
+        assert!(
+            matches!(lanes.enter(record(5, Some("x")), &letters), Entry::Entered(..)),
+            "the lane is free again"
+        );
     }
 
     #[test]
@@ -171,23 +215,40 @@ mod tests {
         let (lanes, letters) = (Lanes::default(), Arc::new(Letters::default()));
         lanes.ticket(&record(1, Some("x")));
         lanes.ticket(&record(2, Some("x")));
-        assert!(matches!(lanes.enter(record(2, Some("x")), &letters), Entry::Waiting));
-        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else { panic!("it is first") };
+        assert!(matches!(
+            lanes.enter(record(2, Some("x")), &letters),
+            Entry::Waiting
+        ));
+        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else {
+            panic!("it is first")
+        };
         drop(first);
         assert_eq!(granted(&letters).map(|(number, _)| number), Some(2));
         lanes.ticket(&record(3, Some("x")));
-        assert!(matches!(lanes.enter(record(4, Some("x")), &letters), Entry::Waiting));
+        assert!(matches!(
+            lanes.enter(record(4, Some("x")), &letters),
+            Entry::Waiting
+        ));
         lanes.forget(&record(3, Some("x")));
-        assert_eq!(granted(&letters).map(|(number, _)| number), Some(4), "a forgotten ticket holds nobody up");
+        assert_eq!(
+            granted(&letters).map(|(number, _)| number),
+            Some(4),
+            "a forgotten ticket holds nobody up"
+        );
     }
 
     #[test]
     fn a_waiting_task_of_an_actor_that_is_gone_does_not_block_the_lane() {
         let (lanes, letters) = (Lanes::default(), Arc::new(Letters::default()));
         let gone = Arc::new(Letters::default());
-        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else { panic!("the lane is free") };
+        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else {
+            panic!("the lane is free")
+        };
         assert!(matches!(lanes.enter(record(2, Some("x")), &gone), Entry::Waiting));
-        assert!(matches!(lanes.enter(record(3, Some("x")), &letters), Entry::Waiting));
+        assert!(matches!(
+            lanes.enter(record(3, Some("x")), &letters),
+            Entry::Waiting
+        ));
         drop(gone);
         drop(first);
         assert_eq!(granted(&letters).map(|(number, _)| number), Some(3));

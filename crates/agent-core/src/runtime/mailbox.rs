@@ -37,8 +37,14 @@ pub(super) struct Letters {
 
 impl Mailbox {
     pub(super) fn new(capacity: usize) -> Self {
-        let letters = Arc::new(Letters { refill: AtomicBool::new(true), ..Letters::default() });
-        Self { places: Arc::new(Semaphore::new(capacity)), letters }
+        let letters = Arc::new(Letters {
+            refill: AtomicBool::new(true),
+            ..Letters::default()
+        });
+        Self {
+            places: Arc::new(Semaphore::new(capacity)),
+            letters,
+        }
     }
 
     /// Reserves a place; `None` when the mailbox is full.
@@ -59,12 +65,18 @@ impl Mailbox {
 
 impl Letters {
     pub(super) fn put(&self, letter: Letter) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(letter);
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(letter);
         self.wake.notify_one();
     }
 
     pub(super) fn take(&self) -> Option<Letter> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front()
     }
 
     /// Whether a refill was asked for; asks once.

@@ -38,7 +38,10 @@ pub(super) async fn keep_time<P: Send + Sync + 'static, C: Send + 'static>(core:
 
 /// Ends what has expired and wakes the actors for what has fallen due; returns when to look again.
 /// Both are asked about the same `now`, so that nothing falls due between the two questions.
-async fn tick<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, now: Timestamp) -> Result<Timestamp, JournalError> {
+async fn tick<P: Send + Sync + 'static, C: Send + 'static>(
+    core: &Core<P, C>,
+    now: Timestamp,
+) -> Result<Timestamp, JournalError> {
     loop {
         let expired = core.journal.expired(now, EXPIRED_BATCH).await?;
         let ended = expired.len();
@@ -51,5 +54,7 @@ async fn tick<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, no
     }
     core.nudge_all();
     let next = core.journal.next_due(now).await?;
-    Ok(next.unwrap_or(Timestamp::MAX).min(now.checked_add(LONGEST).unwrap_or(Timestamp::MAX)))
+    Ok(next
+        .unwrap_or(Timestamp::MAX)
+        .min(now.checked_add(LONGEST).unwrap_or(Timestamp::MAX)))
 }

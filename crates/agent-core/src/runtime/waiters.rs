@@ -20,12 +20,19 @@ impl Waiters {
     /// Starts to wait; call it before asking the journal, so that no outcome falls between.
     pub(super) fn wait(&self, task: &TaskId) -> watch::Receiver<Option<Arc<Outcome>>> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.entry(task.clone()).or_insert_with(|| watch::channel(None).0).subscribe()
+        waiting
+            .entry(task.clone())
+            .or_insert_with(|| watch::channel(None).0)
+            .subscribe()
     }
 
     /// Tells all who wait.
     pub(super) fn tell(&self, outcome: &Arc<Outcome>) {
-        let seen = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&outcome.task_id);
+        let seen = self
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&outcome.task_id);
         if let Some(seen) = seen {
             seen.send_replace(Some(Arc::clone(outcome)));
         }

@@ -28,7 +28,11 @@ enum Trouble {
 }
 
 /// Runs a task to its end. Only a store that stays away while the runtime drains leaves it open, in the journal.
-pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, agent: &Arc<dyn AnyAgent<P, C>>, record: TaskRecord) {
+pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
+    core: &Core<P, C>,
+    agent: &Arc<dyn AnyAgent<P, C>>,
+    record: TaskRecord,
+) {
     let (task, name) = (record.id().clone(), agent.name());
     let ended = AssertUnwindSafe(tries(core, agent, &record)).catch_unwind().await;
     if let Err(panic) = ended {
@@ -38,10 +42,19 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(core: &Core
     }
 }
 
-async fn tries<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, agent: &Arc<dyn AnyAgent<P, C>>, record: &TaskRecord) {
+async fn tries<P: Send + Sync + 'static, C: Send + 'static>(
+    core: &Core<P, C>,
+    agent: &Arc<dyn AnyAgent<P, C>>,
+    record: &TaskRecord,
+) {
     let task = record.id();
     if record.tries >= core.config.interrupted_tries_max {
-        return settle(core, record, &format!("it was started {} times and never ended", record.tries)).await;
+        return settle(
+            core,
+            record,
+            &format!("it was started {} times and never ended", record.tries),
+        )
+        .await;
     }
     core.journal.start(task, core.epoch());
     let (mut attempt, mut stale, mut away) = (0_u32, 0_u32, 0_u32);
@@ -56,7 +69,12 @@ async fn tries<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, a
             Trouble::Stale(entity) => {
                 stale += 1;
                 if stale > core.config.stale_max {
-                    return settle(core, record, &format!("{entity} changed each of {stale} times it was read")).await;
+                    return settle(
+                        core,
+                        record,
+                        &format!("{entity} changed each of {stale} times it was read"),
+                    )
+                    .await;
                 }
                 core.backoff(1) / 10
             }
@@ -82,7 +100,11 @@ async fn tries<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, a
 }
 
 /// Ends a task as failed, whatever it takes.
-async fn settle<P: Send + Sync + 'static, C: Send + 'static>(core: &Core<P, C>, record: &TaskRecord, reason: &str) {
+async fn settle<P: Send + Sync + 'static, C: Send + 'static>(
+    core: &Core<P, C>,
+    record: &TaskRecord,
+    reason: &str,
+) {
     let mut away = 0_u32;
     while let Err(error) = ending::fail(core, record, reason).await {
         away += 1;
@@ -101,7 +123,12 @@ async fn once<P: Send + Sync + 'static, C: Send + 'static>(
     attempt: u32,
 ) -> Result<(), Trouble> {
     let started = core.now();
-    if record.new.task.deadline.is_some_and(|deadline| deadline <= started) {
+    if record
+        .new
+        .task
+        .deadline
+        .is_some_and(|deadline| deadline <= started)
+    {
         ending::expire(core, record).await.map_err(Trouble::Store)?;
         return Ok(());
     }
@@ -109,7 +136,12 @@ async fn once<P: Send + Sync + 'static, C: Send + 'static>(
         true => Some(core.journal.children(record.id()).await.map_err(Trouble::Store)?),
         false => None,
     };
-    let work = Work { task: record.new.task.clone(), now: record.new.now, attempt, joined };
+    let work = Work {
+        task: record.new.task.clone(),
+        now: record.new.now,
+        attempt,
+        joined,
+    };
     let facts = gather(core, agent, &work, started).await?;
     let decision = decide(core, agent, work, facts).await?;
     match ending::commit(core, record, started, decision).await {
@@ -141,7 +173,10 @@ async fn gather<P: Send + Sync + 'static, C: Send + 'static>(
         Ok(Ok(facts)) => Ok(facts),
         Ok(Err(GatherError::Unavailable(reason))) => Err(Trouble::Again(reason)),
         Ok(Err(GatherError::Refused(reason))) => Err(Trouble::Final(reason)),
-        Err(panic) => Err(Trouble::Again(format!("the agent panicked while gathering: {}", panic_text(panic.as_ref())))),
+        Err(panic) => Err(Trouble::Again(format!(
+            "the agent panicked while gathering: {}",
+            panic_text(panic.as_ref())
+        ))),
     }
 }
 
@@ -169,18 +204,25 @@ async fn decide<P: Send + Sync + 'static, C: Send + 'static>(
         }
     };
     match computed {
-        Computed::Done(decision) => Ok(*decision.downcast::<Decision<C>>().expect("the computation returns a decision")),
-        Computed::Panicked(panic) => Err(Trouble::Again(format!("the agent panicked while deciding: {panic}"))),
+        Computed::Done(decision) => Ok(*decision
+            .downcast::<Decision<C>>()
+            .expect("the computation returns a decision")),
+        Computed::Panicked(panic) => Err(Trouble::Again(format!(
+            "the agent panicked while deciding: {panic}"
+        ))),
     }
 }
 
 fn latest(from: Timestamp, limit: std::time::Duration, deadline: Option<Timestamp>) -> Timestamp {
     let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
-    from.checked_add(limit).unwrap_or(Timestamp::MAX).min(deadline.unwrap_or(Timestamp::MAX))
+    from.checked_add(limit)
+        .unwrap_or(Timestamp::MAX)
+        .min(deadline.unwrap_or(Timestamp::MAX))
 }
 
 /// The text of a panic.
 pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without words".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without words".to_owned())
 }

@@ -36,7 +36,7 @@ const OUT: [Entry; 11] = [
         receivers: &["huvudstrategi"],
         rows: "S0-28",
         says: "how many customers stand in which band after a check of all",
-        data: &["customers", "newAlerts", "recovered"],
+        data: &["asOf", "customers", "alerted", "recovered", "retention", "expansion", "nps"],
     },
     Entry {
         kind: "onboarding-started",
@@ -44,7 +44,7 @@ const OUT: [Entry; 11] = [
         receivers: &["tjanster", "salj"],
         rows: "S0-20",
         says: "an onboarding has begun: once per won deal",
-        data: &["customerId", "customer", "deal", "cause", "missing"],
+        data: &["customerId", "customer", "deal", "started", "cause", "actor", "missing"],
     },
     Entry {
         kind: "onboarding-completed",
@@ -52,7 +52,7 @@ const OUT: [Entry; 11] = [
         receivers: &["tjanster", "salj"],
         rows: "S0-06",
         says: "everything required is known",
-        data: &["customerId", "customer"],
+        data: &["customerId", "customer", "deal", "started", "completed", "cause", "actor", "firstReview"],
     },
     Entry {
         kind: "onboarding-blocked",
@@ -60,7 +60,7 @@ const OUT: [Entry; 11] = [
         receivers: &["tjanster"],
         rows: "S0-32",
         says: "Tjänster has not answered in time",
-        data: &["customerId", "customer"],
+        data: &["customerId", "customer", "with", "request", "asked", "deadline"],
     },
     Entry {
         kind: "stage-changed",
@@ -68,7 +68,7 @@ const OUT: [Entry; 11] = [
         receivers: &["salj", "tjanster", "huvudstrategi"],
         rows: "S0-10",
         says: "a customer has entered the next step of the core process",
-        data: &["customerId", "customer", "from", "to", "cause", "actor"],
+        data: &["customerId", "customer", "from", "to", "cause", "actor", "at"],
     },
     Entry {
         kind: "service-feedback",
@@ -76,7 +76,7 @@ const OUT: [Entry; 11] = [
         receivers: &["tjanster"],
         rows: "S0-30",
         says: "what a customer said about a service",
-        data: &["customerId", "customer", "service"],
+        data: &["customerId", "customer", "service", "text", "quote", "score", "source", "observed"],
     },
     Entry {
         kind: "opportunity-changed",
@@ -84,7 +84,7 @@ const OUT: [Entry; 11] = [
         receivers: &["salj"],
         rows: "S0-29, S0-33",
         says: "an opportunity is new or has changed, with its evidence",
-        data: &["customerId", "customer"],
+        data: &["customerId", "customer", "opportunity", "title", "status", "value", "probability", "expected", "change", "evidence"],
     },
     Entry {
         kind: "brief-ready",
@@ -92,7 +92,7 @@ const OUT: [Entry; 11] = [
         receivers: &["admin"],
         rows: "S0-34",
         says: "a brief lies ready before a meeting",
-        data: &["customerId", "customer"],
+        data: &["customerId", "customer", "asOf", "path", "markdown"],
     },
     Entry {
         kind: "story",
@@ -100,7 +100,7 @@ const OUT: [Entry; 11] = [
         receivers: &["marketing"],
         rows: "S0-27",
         says: "a success story, anonymised: nothing in it tells which customer it is about",
-        data: &[],
+        data: &["title", "pieces", "quotes"],
     },
 ];
 
@@ -114,7 +114,7 @@ const REQUESTS: [(&str, &str, &str, &str); 4] = [
 
 impl Entry {
     fn value(&self) -> Value {
-        let properties: Map<String, Value> = self.data.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+        let properties: Map<String, Value> = self.data.iter().map(|name| ((*name).to_owned(), member(self.kind, name))).collect();
         json!({
             "type": format!("kunder.{}.{}.v1", self.producer, self.kind),
             "subject": format!("kunder.event.{}.{}", self.producer, self.kind),
@@ -125,6 +125,30 @@ impl Entry {
             "retentionDays": 90,
             "data": {"type": "object", "properties": properties, "required": self.data},
         })
+    }
+}
+
+/// What a member of `data` holds. A member that is not known stays null, it is never left out.
+fn member(kind: &str, name: &str) -> Value {
+    let money = json!({"type": "object", "properties": {"amount": {"type": "string"}, "currency": {"type": "string"}}, "required": ["amount", "currency"]});
+    let both = json!({"type": "object", "properties": {"sv": {"type": "string"}, "en": {"type": "string"}}, "required": ["sv", "en"]});
+    match (kind, name) {
+        ("story", "title") => both,
+        (_, "pieces") => json!({"type": "array", "items": both}),
+        (_, "reasons" | "alerted" | "recovered" | "missing" | "quotes") => json!({"type": "array", "items": {"type": "string"}}),
+        (_, "severity") => json!({"type": "integer", "minimum": 0, "maximum": 3}),
+        (_, "probability") => json!({"type": "integer", "minimum": 0, "maximum": 100}),
+        (_, "score") => json!({"type": ["integer", "null"], "minimum": 0, "maximum": 10}),
+        (_, "valueAtRisk") => json!({"type": "array", "items": money}),
+        (_, "value") => money,
+        (_, "change") => json!({"enum": ["new", "changed"]}),
+        (_, "customers" | "retention" | "expansion" | "nps" | "evidence") => json!({"type": "object"}),
+        (_, "asOf") => json!({"type": "string", "format": "date"}),
+        (_, "expected" | "firstReview") => json!({"type": ["string", "null"], "format": "date"}),
+        (_, "at" | "started" | "completed" | "observed") => json!({"type": "string", "format": "date-time"}),
+        (_, "asked" | "deadline") => json!({"type": ["string", "null"], "format": "date-time"}),
+        (_, "deal" | "quote" | "from" | "actor") => json!({"type": ["string", "null"]}),
+        (_, _) => json!({"type": "string"}),
     }
 }
 

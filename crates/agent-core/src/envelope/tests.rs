@@ -1,0 +1,111 @@
+//! Envelopes as people and programs write them, right and wrong.
+
+use super::*;
+
+const LIMIT: usize = 1_000_000;
+
+#[track_caller]
+fn refused(payload: &str, expected: &str) {
+    let refusal = read(payload.as_bytes(), LIMIT).expect_err("the envelope is wrong");
+    assert_eq!(format!("{} {refusal}", refusal.code.number()), expected);
+}
+
+/// S3-56, D-36: the seed's own names, in any case, and Swedish ones.
+#[test]
+fn the_seeds_names_are_aliases_in_any_case() {
+    let canonical =
+        r#"{"taskId":"t","context":{"customer":"Åsa"},"instruction":"Kör","acceptanceCriteria":["snabbt"]}"#;
+    let seed = r#"{"TaskId":"t","CONTEXT":{"Kund":{"name":"Åsa"}},"Instructie":"Kör","acceptatie_criteria":"snabbt"}"#;
+    let swedish =
+        r#"{"Uppgifts-ID":"t","Kontext":{"kund":"Åsa"},"Instruktion":"Kör","Acceptanskriterier":["snabbt"]}"#;
+    let expected = read(canonical.as_bytes(), LIMIT).unwrap();
+    assert!(expected.warnings.is_empty());
+    for alias in [seed, swedish] {
+        let read = read(alias.as_bytes(), LIMIT).unwrap();
+        assert_eq!(read.task, expected.task);
+        assert_eq!(read.task.body_hash(), expected.task.body_hash());
+        assert_eq!(read.warnings.len(), 4, "{:?}", read.warnings);
+    }
+}
+
+#[test]
+fn every_mistake_names_its_field() {
+    refused(
+        "{",
+        "400 the payload is not JSON: EOF while parsing an object at line 1 column 1",
+    );
+    refused("[]", "400 the payload is a list, not a JSON object");
+    refused("{}", "400 `taskId` is missing");
+    refused(r#"{"taskId":""}"#, "400 `taskId` must not be empty");
+    refused(r#"{"taskId":7}"#, "400 `taskId` must be text, found a number");
+    refused(
+        r#"{"taskId":"t","taskID":"t"}"#,
+        "400 `taskId` is given twice, under two spellings",
+    );
+    refused(
+        r#"{"taskId":"t","protocol":"task/2"}"#,
+        "400 `protocol` is `task/2`, this build speaks `task/1`",
+    );
+    refused(
+        r#"{"taskId":"t","context":7}"#,
+        "400 `context` must be an object or text, found a number",
+    );
+    refused(
+        r#"{"taskId":"t","context":{"customer":[]}}"#,
+        "400 `context.customer` must be a name or id, as text or as an object with `id` or `name`",
+    );
+    refused(
+        r#"{"taskId":"t","instruction":{"params":"x"}}"#,
+        "400 `instruction.params` must be an object, found text",
+    );
+    refused(
+        r#"{"taskId":"t","deadline":"soon"}"#,
+        "400 `deadline` must be an RFC 3339 time such as 2026-11-22T10:00:00Z, found `soon`",
+    );
+    refused(
+        r#"{"taskId":"t","asOf":"2026-13-01"}"#,
+        "400 `asOf` must be a day such as 2026-11-22, found `2026-13-01`",
+    );
+    refused(
+        r#"{"taskId":"t","dryRun":"yes"}"#,
+        "400 `dryRun` must be true or false, found text",
+    );
+    refused(
+        r#"{"taskId":"t","replyTo":"a.*"}"#,
+        "400 `replyTo` must be a plain subject without wildcards, found `a.*`",
+    );
+    refused(
+        r#"{"taskId":"t","locale":"nl"}"#,
+        "400 `locale` must be sv or en, found `nl`",
+    );
+    refused(
+        r#"{"taskId":"t","instrction":"x"}"#,
+        "400 `instrction` is not a field of the envelope",
+    );
+    refused(
+        r#"{"taskId":"t","acceptanceCriteria":[{"metric":"a","op":"~","value":1}]}"#,
+        "400 `acceptanceCriteria[0].op` must be one of < <= = != >= >, found `~`",
+    );
+    refused(
+        r#"{"taskId":"t","acceptanceCriteria":["x",{"op":"<","value":1}]}"#,
+        "400 `acceptanceCriteria[1].metric` is missing",
+    );
+    refused(
+        r#"{"taskId":"t","acceptanceCriteria":[7]}"#,
+        "400 `acceptanceCriteria[0]` must be words or an object with metric, op and value, found a number",
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_or_too_many_are_refused() {
+    let refusal = read(b"{\"taskId\":\"\xff\"}", LIMIT).unwrap_err();
+    assert_eq!(refusal.to_string(), "the payload is not UTF-8: broken at byte 11");
+    let refusal = read(&vec![b' '; 2 << 20], 1 << 20).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.to_string().as_str()),
+        (
+            RefusalCode::TooLarge,
+            "the payload is 2097152 bytes, the limit is 1048576"
+        )
+    );
+}
