@@ -126,7 +126,8 @@ async def status_and_cancel(wire: Wire):
     after = await wire.ask("kunder.svc.pipeline.cancel", {"taskId": done, "by": "Selma"})
     assert after["outcome"] == status["outcome"], "a task that is done was changed"
 
-    await wire.task("onboarding", envelope(new_id("start"), "onboard", context={"customer": "Örnvik Studieförbund"}))
+    # A won deal sets the timer by which Tjänster has to answer.
+    await wire.task("onboarding", envelope(new_id("start"), "deal-won", params={"dealId": "affär-1", "customer": {"name": "Nybygdens Kör"}}))
     listed = (await wire.control({"op": "list", "limit": 100}))["value"]
     timers = [task for task in listed if task["state"] == "waiting"]
     assert timers and all(task["agent"] == "onboarding" and task["notBefore"] for task in timers), listed

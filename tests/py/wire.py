@@ -213,4 +213,3 @@ def main(functions):
             await client.close()
 
     asyncio.run(run())
-    print(f"{name}: ok")

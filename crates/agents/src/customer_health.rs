@@ -35,6 +35,7 @@ pub use todos::TodoRow;
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::paging::{self, PAGE_CUSTOMERS, Page};
+use crate::present::catch_up;
 
 const NAME: &str = "customer-health";
 const HEALTH_CHECK: &str = "health-check";
@@ -117,7 +118,8 @@ impl CustomerHealth {
                 .iter()
                 .filter(|customer| self.may_change_alert(customer, page.view.as_of))
             {
-                if let Some(customer) = reader.customer(now, &customer.id).await.map_err(unavailable)? {
+                if let Some(mut customer) = reader.customer(now, &customer.id).await.map_err(unavailable)? {
+                    catch_up(&mut customer, now.as_of, reader).await?;
                     current.insert(customer.id.clone(), customer);
                 }
             }
@@ -133,7 +135,10 @@ impl CustomerHealth {
     async fn one(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
         let view = reader.view(moment(work, &self.zone)).await.map_err(unavailable)?;
         Ok(match asked(work, view, reader).await? {
-            Asked::Customer(customer) => Facts::Customers(vec![*customer]),
+            Asked::Customer(mut customer) => {
+                catch_up(&mut customer, view.as_of, reader).await?;
+                Facts::Customers(vec![*customer])
+            }
             Asked::Answer(report) => Facts::Answer(report),
         })
     }
@@ -146,6 +151,12 @@ impl CustomerHealth {
         let view = reader.view(moment(work, &self.zone)).await.map_err(unavailable)?;
         let mut customers = reader.read(view, &Span::default()).await.map_err(unavailable)?;
         customers.retain(Customer::is_active);
+        for customer in customers
+            .iter_mut()
+            .filter(|customer| customer.alert_open(AT_RISK_ALERT))
+        {
+            catch_up(customer, view.as_of, reader).await?;
+        }
         Ok(Facts::Customers(customers))
     }
 }

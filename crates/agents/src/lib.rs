@@ -14,6 +14,7 @@ pub mod onboarding;
 pub mod paging;
 pub mod params;
 pub mod pipeline;
+mod present;
 pub mod rehearsal;
 pub mod undelivered;
 pub mod wording;

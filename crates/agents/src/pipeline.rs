@@ -27,6 +27,7 @@ pub use block::{OpportunityRow, PipelineBlock, PipelinePage, PipelineRow};
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::paging::{self, PAGE_CUSTOMERS, Page};
+use crate::present::catch_up;
 
 const NAME: &str = "pipeline";
 const ANALYSIS: &str = "pipeline-analysis";
@@ -99,9 +100,10 @@ impl Pipeline {
             let now = reader.view(page.view.as_of).await.map_err(unavailable)?;
             for customer in customers
                 .iter()
-                .filter(|customer| !told::untold(customer).is_empty())
+                .filter(|customer| !told::untold(customer, page.now).is_empty())
             {
-                if let Some(customer) = reader.customer(now, &customer.id).await.map_err(unavailable)? {
+                if let Some(mut customer) = reader.customer(now, &customer.id).await.map_err(unavailable)? {
+                    catch_up(&mut customer, now.as_of, reader).await?;
                     current.insert(customer.id.clone(), customer);
                 }
             }

@@ -156,7 +156,8 @@ pub fn main() -> ExitCode {
     };
     let quiet = !matches!(cli.command, Command::Serve);
     let filter = EnvFilter::try_from_env("KUNDER_LOG").unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,async_nats=warn" }));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

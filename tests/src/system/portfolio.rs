@@ -64,10 +64,42 @@ impl Kept {
         })
     }
 
-    /// Tasks that were accepted and have no outcome yet.
+    /// Reads a copy, so that whoever starts next finds everything as the last one left it.
+    ///
+    /// # Panics
+    /// When it cannot be copied or read.
+    #[must_use]
+    pub fn read_copy(folder: &Path) -> Self {
+        let copy = tempfile::tempdir().expect("the temporary folder takes a folder");
+        let database = SqliteStore::file(folder);
+        for end in ["", "-wal", "-shm"] {
+            let name = format!("{}{end}", database.file_name().unwrap_or_default().to_string_lossy());
+            if database.with_file_name(&name).exists() {
+                std::fs::copy(database.with_file_name(&name), copy.path().join(&name)).expect("the store can be copied");
+            }
+        }
+        Self::read(copy.path())
+    }
+
+    /// Tasks that were accepted and have no outcome yet, but those that wait.
     #[must_use]
     pub fn open(&self) -> u64 {
         self.counts.queued + self.counts.running
+    }
+
+    #[must_use]
+    pub fn touchpoints(&self) -> usize {
+        self.customers.iter().map(|customer| customer.touchpoints.len()).sum()
+    }
+
+    #[must_use]
+    pub fn todos(&self) -> usize {
+        self.customers.iter().map(|customer| customer.todos.len()).sum()
+    }
+
+    #[must_use]
+    pub fn onboardings(&self) -> usize {
+        self.customers.iter().map(|customer| customer.onboardings.len()).sum()
     }
 }
 

@@ -25,7 +25,12 @@ pub(super) enum Crossing {
 
 impl Crossing {
     /// By the customer's own alert facts: an open alert is never opened again until the customer has recovered.
-    pub(super) fn of(customer: &Customer, severity: u8) -> Option<Self> {
+    /// One that was changed after `at` was changed by a task that knew more: it stays as it is.
+    pub(super) fn of(customer: &Customer, severity: u8, at: Timestamp) -> Option<Self> {
+        let changed = customer.alerts.get(AT_RISK_ALERT).map(|alert| alert.observed);
+        if changed.is_some_and(|changed| changed > at) {
+            return None;
+        }
         match (severity >= AT_RISK, customer.alert_open(AT_RISK_ALERT)) {
             (true, false) => Some(Self::Opened),
             (false, true) => Some(Self::Recovered),

@@ -52,7 +52,7 @@ impl CustomerHealth {
 
     /// Whether the customer's alert has to be opened or closed, by what this state of it says.
     pub(super) fn may_change_alert(&self, customer: &Customer, as_of: Timestamp) -> bool {
-        customer.is_active() && Crossing::of(customer, self.severity(customer, as_of)).is_some()
+        customer.is_active() && Crossing::of(customer, self.severity(customer, as_of), as_of).is_some()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whom a task of the onboarding agent is about: a customer that is known, or one that comes with the message.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::{Locale, Task};
@@ -17,11 +17,8 @@ use crate::Reader;
 use crate::asked::{self, Asked, asked, unavailable};
 use crate::paging::PAGE_CUSTOMERS;
 use crate::params::Params;
+use crate::present::LOOK_AHEAD;
 use crate::rehearsal::is_rehearsal;
-
-/// How far beyond its own now a task looks: it sees what tasks that were accepted after it have committed already,
-/// so that a deal that waited in a queue never starts a second onboarding.
-const LOOK_AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The customer whose lane a task runs in; a new customer's is the id it will get.
 pub async fn lane(task: &Task, reader: &Reader) -> Option<String> {
@@ -61,6 +58,8 @@ pub async fn reach(work: &Work, zone: &TimeZone, reader: &Reader) -> Result<Onbo
     })
 }
 
+/// It sees what tasks that were accepted after it have committed already, so that a deal that waited in a queue never
+/// starts a second onboarding.
 fn until(work: &Work, zone: &TimeZone) -> Timestamp {
     if work.task.as_of.is_some() && is_rehearsal(work, zone) {
         return asked::moment(work, zone);

@@ -24,12 +24,16 @@ pub(super) struct Untold<'a> {
 }
 
 /// The opportunities of a customer that are new or changed since they were told. One that was closed before it was
-/// ever told is nobody's news.
-pub(super) fn untold(customer: &Customer) -> Vec<Untold<'_>> {
+/// ever told is nobody's news, nor is one that was told after `at`, by a task that knew more.
+pub(super) fn untold(customer: &Customer, at: Timestamp) -> Vec<Untold<'_>> {
     let current = customer.current_opportunities().filter_map(|opportunity| {
         let what = format!("opportunity/{}", opportunity.value.key);
         let hash = state_hash(&opportunity.value);
-        let told = customer.told.get(&what).map(|told| told.value.as_str());
+        let told = customer.told.get(&what);
+        if told.is_some_and(|told| told.observed > at) {
+            return None;
+        }
+        let told = told.map(|told| told.value.as_str());
         let is_news = match told {
             None => opportunity.value.status.is_open() && !has_left(customer),
             Some(told) => told != hash,
@@ -63,7 +67,7 @@ impl Pipeline {
         customer: &Customer,
         now: Timestamp,
     ) {
-        let news = untold(customer);
+        let news = untold(customer, now);
         if news.is_empty() {
             return;
         }

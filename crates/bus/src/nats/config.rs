@@ -38,7 +38,8 @@ pub struct NatsConfig {
     pub accepts_max: usize,
     /// Messages the broker hands out before earlier ones are acknowledged, for each agent.
     pub max_ack_pending: i64,
-    /// How long accepting a message may take before the broker hands it out again.
+    /// How long accepting a message may take before the broker hands it out again; also how long one waits that was
+    /// on its way when a connection broke. Accepting is one commit, and a second delivery is harmless, so it may be short.
     pub ack_wait_ms: u64,
 }
 
@@ -59,7 +60,7 @@ impl Default for NatsConfig {
             requests_max: 256,
             accepts_max: 64,
             max_ack_pending: 256,
-            ack_wait_ms: 30_000,
+            ack_wait_ms: 10_000,
         }
     }
 }

@@ -242,7 +242,6 @@ async fn a_stop_gives_back_what_was_not_accepted() {
     assert!(door.accepted().is_empty(), "it has stopped");
     let door = Arc::new(MemoryDoor::new());
     let serving = bus.serve(Arc::clone(&door) as _).await.unwrap();
-    // Well within the acknowledgement time of 30 seconds: nobody holds the message.
     eventually("accepted after a new start", async || {
         (door.accepted() == ["t1"]).then_some(())
     })

@@ -131,18 +131,12 @@ fn binary() -> PathBuf {
 
 /// Asks again and again, for at most 20 seconds.
 #[expect(clippy::disallowed_methods, reason = "waits for a real server in real time")]
-#[track_caller]
-pub fn eventually<T, F>(what: &str, mut asked: F) -> impl Future<Output = T>
-where
-    F: AsyncFnMut() -> Option<T>,
-{
-    async move {
-        for _ in 0..1_000 {
-            if let Some(found) = asked().await {
-                return found;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+pub async fn eventually<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..1_000 {
+        if let Some(found) = asked().await {
+            return found;
         }
-        panic!("not within 20 seconds: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    panic!("not within 20 seconds: {what}");
 }

@@ -42,11 +42,18 @@ struct Sum {
 }
 
 pub(super) async fn run(common: &Common, args: &ImportArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
-    let mapping = Mapping::load(&args.map).map_err(|error| Failure::usage(Failure::chain(&error)).hint("docs/import.md has the format"))?;
+    let mapping = Mapping::load(&args.map).map_err(|error| {
+        let hint = error.hint.clone().unwrap_or_else(|| "docs/import.md has the format".to_owned());
+        Failure::usage(Failure::chain(&error)).hint(hint)
+    })?;
     for file in &args.files {
         if !file.is_file() {
             return Err(Failure::usage(format!("{} is not a file that can be read", file.display())));
         }
+    }
+    for file in &args.files {
+        // A file that cannot be read this way is told before anything of the others is stored.
+        mapping.open(file).map_err(|error| Failure::usage(Failure::chain(&error)))?;
     }
     let started = clock.now();
     let mut client = common.client(Arc::clone(&clock)).await?;
@@ -83,7 +90,10 @@ pub(super) async fn run(common: &Common, args: &ImportArgs, clock: Arc<dyn Clock
 
 async fn files(client: &mut Client, mapping: &Mapping, files: &[PathBuf], sum: &mut Sum) -> Result<(), Failure> {
     for file in files {
-        let mut rows = mapping.open(file).map_err(|error| Failure::usage(Failure::chain(&error)))?;
+        let mut rows = mapping.open(file).map_err(|error| {
+            let hint = error.hint.clone().unwrap_or_else(|| "see what the mapping says of the file's format".to_owned());
+            Failure::usage(Failure::chain(&error)).hint(hint)
+        })?;
         let bar = progress::bar(rows.total_bytes().unwrap_or(0), progress::BYTES, &file.display().to_string());
         let batch_max = client.import_batch();
         let mut batch: Vec<Fact> = Vec::with_capacity(batch_max);
@@ -110,17 +120,27 @@ async fn send(client: &mut Client, facts: Vec<Fact>, imported: &mut Imported) ->
     if facts.is_empty() {
         return Ok(());
     }
-    match client.call(&Request::Import { facts }).await? {
+    let request = Request::Import { facts };
+    match client.call(&request).await? {
         Response::Imported(batch) => {
             imported.new += batch.new;
             imported.known += batch.known;
             imported.conflicting += batch.conflicting;
-            imported.examples.extend(batch.examples);
+            imported.examples.extend(batch.examples.iter().map(|id| told(&request, id)));
             imported.examples.truncate(TOLD_MAX);
             Ok(())
         }
         other => Err(ask::unexpected(&other)),
     }
+}
+
+/// A fact by what it is and whose: its id says nothing to a person.
+fn told(request: &Request, id: &str) -> String {
+    let Request::Import { facts } = request else { return id.to_owned() };
+    let Some(fact) = facts.iter().find(|fact| fact.id == id) else { return id.to_owned() };
+    let body = serde_json::to_value(&fact.body).unwrap_or_default();
+    let kind = body.get("kind").and_then(serde_json::Value::as_str).unwrap_or("fact");
+    format!("{kind} of {} on {}", fact.customer, fact.observed.strftime("%Y-%m-%d"))
 }
 
 fn list_errors(args: &ImportArgs, broken: &[RowError]) -> Result<PathBuf, Failure> {
@@ -147,14 +167,23 @@ fn report(sum: &Sum, errors: Option<&std::path::Path>) -> Report {
         (_, false) => Status::Partial,
     };
     let broken = sum.broken.len();
-    let mut report = Report::new(status, format!("{} rows read, {broken} broken: {new} facts new, {known} known already.", sum.rows));
+    let summary = match (sum.rows, broken) {
+        (0, 0) => "No rows to read.".to_owned(),
+        (rows, _) => format!("{} read, {broken} broken: {} new, {known} known already.", counted(rows, "row"), counted(new, "fact")),
+    };
+    let mut report = Report::new(status, summary);
     if let Some(path) = errors {
-        report.blockers.push(format!("{broken} rows were broken and left out; they are listed in {}", path.display()));
+        report.blockers.push(format!("{} broken and left out; the list is in {}", counted(broken as u64, "row"), path.display()));
     }
     if conflicting > 0 {
         let examples = sum.imported.examples.join(", ");
-        report.block(format!("{conflicting} facts were known with another content and stay as they were: {examples}"));
+        let more = if conflicting > sum.imported.examples.len() as u64 { " …" } else { "" };
+        report.block(format!("{} known with another content, kept as it was: {examples}{more}", counted(conflicting, "fact")));
     }
     report.set("import", &serde_json::json!({"rows": sum.rows, "broken": broken, "new": new, "known": known, "conflicting": conflicting}));
     report
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }

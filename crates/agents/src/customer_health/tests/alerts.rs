@@ -95,34 +95,75 @@ fn a_page_decides_alike_however_often_it_is_delivered() {
     );
 }
 
+/// The page of a check that was accepted so many seconds from now.
+fn page_of(portfolio: &Arc<MemoryPortfolio>, id: &str, seconds: i64) -> Work {
+    let now = now() + jiff::SignedDuration::from_secs(seconds);
+    let work = |task| Work {
+        task,
+        now,
+        attempt: 1,
+        joined: None,
+    };
+    let whole = work(task(id, HEALTH_CHECK));
+    let kunder_agent_core::decision::Resolution::Wait(pages) = decide(&agent(), &whole, portfolio).verdict
+    else {
+        panic!("it waits for pages")
+    };
+    work(pages[0].task(&whole.task))
+}
+
 /// Two checks that were frozen at the same moment raise an alert once: the second one's page reads the alert's state anew.
 #[test]
 fn checks_side_by_side_raise_an_alert_once() {
     let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(91)]));
-    let page = |id: &str| {
-        let work = Work {
-            task: task(id, HEALTH_CHECK),
-            now: now(),
-            attempt: 1,
-            joined: None,
-        };
-        let first = decide(&agent(), &work, &portfolio);
-        let kunder_agent_core::decision::Resolution::Wait(pages) = first.verdict else {
-            panic!("it waits for pages")
-        };
-        Work {
-            task: pages[0].task(&work.task),
-            now: now(),
-            attempt: 1,
-            joined: None,
-        }
-    };
-    let (one, other) = (page("t1"), page("t2"));
+    let (one, other) = (page_of(&portfolio, "t1", 0), page_of(&portfolio, "t2", 0));
     let decision = decide(&agent(), &one, &portfolio);
     assert_eq!(decision.events.len(), 1);
     portfolio.store(decision.changes);
     let decision = decide(&agent(), &other, &portfolio);
     assert_eq!(effects(&decision), [""; 0]);
+}
+
+/// Whichever of two checks ends first: the one that was accepted first reads as of its own moment, and yet leaves alone what the later one did.
+#[test]
+fn a_check_that_was_overtaken_changes_no_alert() {
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(91)]));
+    let (earlier, later) = (page_of(&portfolio, "t1", 1), page_of(&portfolio, "t2", 2));
+    portfolio.store(decide(&agent(), &later, &portfolio).changes);
+    assert_eq!(
+        effects(&decide(&agent(), &earlier, &portfolio)),
+        [""; 0],
+        "opened twice"
+    );
+
+    portfolio.store([met_today("a", 1)]);
+    let (earlier, later) = (page_of(&portfolio, "t3", 3), page_of(&portfolio, "t4", 4));
+    let decision = decide(&agent(), &later, &portfolio);
+    assert_eq!(decision.events[0].kind, "recovered");
+    portfolio.store(decision.changes);
+    assert_eq!(
+        effects(&decide(&agent(), &earlier, &portfolio)),
+        [""; 0],
+        "closed twice"
+    );
+
+    let mut log = task("t5", LOG_TOUCHPOINT);
+    log.instruction
+        .params
+        .insert("customer".to_owned(), serde_json::json!("a"));
+    log.instruction
+        .params
+        .insert("text".to_owned(), serde_json::json!("Ringde"));
+    let overtaken = Work {
+        task: log,
+        now: now() + jiff::SignedDuration::from_secs(3),
+        attempt: 1,
+        joined: None,
+    };
+    assert!(
+        decide(&agent(), &overtaken, &portfolio).events.is_empty(),
+        "closed twice, by a contact"
+    );
 }
 
 #[test]

@@ -51,6 +51,39 @@ fn new_and_changed_opportunities_are_told_once() {
     assert_eq!(told(6), [""; 0]);
 }
 
+/// An analysis that was accepted first and ends last tells nothing a second time.
+#[test]
+fn an_analysis_that_was_overtaken_tells_nothing() {
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").opportunity(
+        5,
+        "kurs",
+        OpportunityStatus::Proposed,
+        "1500.50 SEK",
+        40,
+    )]));
+    let page_of = |id: &str, seconds: i64| {
+        let now = now() + jiff::SignedDuration::from_secs(seconds);
+        let work = |task| Work {
+            task,
+            now,
+            attempt: 1,
+            joined: None,
+        };
+        let whole = work(task(id, ANALYSIS));
+        let kunder_agent_core::decision::Resolution::Wait(pages) =
+            decide(&agent(), &whole, &portfolio).verdict
+        else {
+            panic!("it waits for pages")
+        };
+        work(pages[0].task(&whole.task))
+    };
+    let (earlier, later) = (page_of("t1", 1), page_of("t2", 2));
+    let decision = decide(&agent(), &later, &portfolio);
+    assert_eq!(decision.events.len(), 1);
+    portfolio.store(decision.changes);
+    assert_eq!(effects(&decide(&agent(), &earlier, &portfolio)), [""; 0]);
+}
+
 #[test]
 fn a_past_day_and_a_dry_run_tell_nothing() {
     let mut past = task("t1", ANALYSIS);
