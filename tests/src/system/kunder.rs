@@ -184,7 +184,8 @@ impl Drop for Serve {
 }
 
 /// The binary that `cargo xtask test` built, or the one in the workspace's target folder.
-fn binary() -> PathBuf {
+#[must_use]
+pub fn binary() -> PathBuf {
     let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/kunder");
     let path = std::env::var_os("KUNDER_BIN").map_or_else(built, PathBuf::from);
     assert!(path.is_file(), "{} is missing: run `cargo build -p kunder`, or `cargo xtask test`", path.display());

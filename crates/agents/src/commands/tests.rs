@@ -1,3 +1,5 @@
+//! Quick commands as people write them: both languages, odd spellings, and what is not understood.
+
 use expect_test::{Expect, expect};
 use kunder_agent_core::task::Locale;
 use unicode_normalization::UnicodeNormalization;

@@ -143,11 +143,15 @@ impl Consumption {
             Err(error) => return Ended::Broken(with_causes(&error)),
         };
         let mut stop = self.stop.clone();
+        let mut connects = self.shared.connects.clone();
+        connects.mark_unchanged();
         let mut accepting = FuturesUnordered::new();
         let ended = loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break Ended::Stopped,
+                // What was asked for over the old connection may never come, and the library sees it by heartbeats only.
+                _ = connects.changed() => break Ended::Broken("connected anew".to_owned()),
                 Some(()) = accepting.next(), if !accepting.is_empty() => {}
                 message = messages.next(), if accepting.len() < at_once => match message {
                     Some(Ok(message)) => {

@@ -227,10 +227,12 @@ fn the_mapping_of_the_example_is_good() {
         mapping,
         bytes,
         expect![[r#"
-        00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"invoice","number":"c66625884190530f","amount":{"amount":"11.77","currency":"USD"},"creditNote":false,"text":"1 CDs"}
-        00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"profile","field":"name","value":"Customer 00001"}
-        00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"invoice","number":"35bd6982abd07679","amount":{"amount":"11.77","currency":"USD"},"creditNote":false,"text":"1 CDs"}
-    "#]],
+            00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"invoice","number":"c66625884190530f","amount":{"amount":"11.77","currency":"USD"},"creditNote":false,"text":"1 CDs"}
+            00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"touchpoint","channel":"other","summary":"Köp: 1 CDs"}
+            00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"profile","field":"name","value":"Customer 00001"}
+            00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"invoice","number":"35bd6982abd07679","amount":{"amount":"11.77","currency":"USD"},"creditNote":false,"text":"1 CDs"}
+            00001 1996-12-31T23:00:00Z CDNOW/import {"kind":"touchpoint","channel":"other","summary":"Köp: 1 CDs"}
+        "#]],
     );
 }
 

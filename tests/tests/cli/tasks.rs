@@ -1,0 +1,123 @@
+//! `kunder task`: envelopes by file and by standard input, what is refused, and how tasks stand.
+
+use std::path::Path;
+
+use kunder_tests::system::{Kunder, Output};
+use serde_json::json;
+
+use super::{fails, file, outcome, portfolio};
+
+fn send(kunder: &Kunder, envelope: impl AsRef<[u8]>, arguments: &[&str]) -> Output {
+    kunder.run_with(&[&["task", "send", "-"], arguments].concat(), envelope.as_ref())
+}
+
+#[test]
+fn an_envelope_from_a_file_and_from_standard_input() {
+    let kunder = portfolio();
+    let envelope = r#"{"taskId": "t-1", "agent": "pipeline", "instruction": {"command": "pipeline-analysis"}}"#;
+    let path = file(&kunder, "task.json", envelope);
+    let by_file = outcome(&kunder.run(&["task", "send", &path, "--json"]).exits(0));
+    assert_eq!((&by_file["taskId"], &by_file["agent"], &by_file["status"]), (&json!("t-1"), &json!("kunder/pipeline"), &json!("complete")));
+    let by_stdin = outcome(&send(&kunder, envelope, &["--json"]).exits(0));
+    assert_eq!(by_stdin, by_file, "the same task has the same outcome, to the moment");
+    let words = send(&kunder, envelope, &[]).exits(0);
+    assert!(words.stdout.starts_with("Pipeline-analys "), "{words}");
+
+    let without = r#"{"taskId": "t-2", "instruction": "Kör kundhälsokoll"}"#;
+    let named = outcome(&send(&kunder, without, &["--agent", "Customer-Health-Agent", "--json"]).exits(0));
+    assert_eq!(named["agent"], "kunder/customer-health");
+    let words = r#"{"taskId": "t-3", "instruction": "Hämta kundinfo Silverån Kanot & Kamratskap"}"#;
+    assert_eq!(outcome(&send(&kunder, words, &["--json"]).exits(0))["agent"], "kunder/customer-fetching");
+    let other = send(&kunder, envelope.replace("t-1", "t-4"), &["--agent", "onboarding"]);
+    fails(&other, 2, "`agent` is `pipeline` but the subject names `onboarding`", None);
+}
+
+/// S3-56, D-36, D-37: the seed's names are read, and said so; each criterion gets its verdict.
+#[test]
+fn the_examples_of_the_protocol_folder_are_understood() {
+    let kunder = portfolio();
+    let example = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocols/examples").join(name).to_str().unwrap().to_owned();
+    let ours = outcome(&kunder.run(&["task", "send", &example("task.json"), "--json"]).exits(0));
+    let verdicts: Vec<&str> = ours["criteria"].as_array().unwrap().iter().map(|one| one["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["met", "met", "unknown"]);
+    assert_eq!(ours["status"], "partial", "prose cannot be measured");
+    let seeds = kunder.run(&["task", "send", &example("task-seed-names.json")]).exits(1);
+    assert!(seeds.stdout.contains("Ingen kund heter ”Björklunda Studieförbund”."), "{seeds}");
+    assert!(seeds.stderr.contains("note: `Instructie` was read as `instruction`"), "{seeds}");
+}
+
+#[test]
+fn the_same_id_with_another_body_is_refused() {
+    let kunder = portfolio();
+    let _ = send(&kunder, r#"{"taskId": "t", "agent": "pipeline"}"#, &[]).exits(0);
+    let other = send(&kunder, r#"{"taskId": "t", "agent": "pipeline", "locale": "en"}"#, &[]);
+    fails(&other, 2, "`taskId` `t` belongs to a task with another body", Some("choose a new id"));
+    assert_eq!(kunder.run(&["task", "list", "--json"]).json_lines().len(), 2, "the analysis and its page");
+}
+
+#[test]
+fn every_bad_envelope_names_what_is_wrong_and_is_not_stored() {
+    let kunder = portfolio();
+    let bad: [(&[u8], &str, Option<&str>); 17] = [
+        (b"{", "the payload is not JSON", None),
+        (b"", "the payload is not JSON", None),
+        (b"[]", "the payload is a list, not a JSON object", None),
+        (b"{\"agent\":\"pipeline\"}", "`taskId` is missing", Some("choose an id")),
+        (b"{\"taskId\":\"\",\"agent\":\"pipeline\"}", "`taskId` must not be empty", None),
+        (b"{\"taskId\":7,\"agent\":\"pipeline\"}", "`taskId` must be text, found a number", None),
+        (b"{\"taskId\":\"t\"}", "`agent` is missing", Some("customer-fetching, customer-health, onboarding, pipeline")),
+        (b"{\"taskId\":\"t\",\"agent\":\"accounts\"}", "`agent` `accounts` is not an agent of `kunder`", Some("customer-fetching, customer-health")),
+        (b"{\"taskId\":\"t\",\"agent\":{}}", "`agent` must be text, found an object", None),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"instruction\":{\"command\":\"fly\"}}", "`instruction.command` `fly` is not a command", Some("pipeline-analysis")),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"context\":7}", "`context` must be an object or text, found a number", None),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"deadline\":\"2020-01-01T00:00:00Z\"}", "`deadline` is in the past: 2020-01-01T00:00:00Z", None),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"deadline\":\"soon\"}", "`deadline` must be an RFC 3339 time", None),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"acceptanceCriteria\":[{\"metric\":\"a\",\"op\":\"~\",\"value\":1}]}", "`acceptanceCriteria[0].op` must be one of", None),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"urgency\":1}", "`urgency` is not a field of the envelope", Some("taskId")),
+        (b"{\"taskId\":\"t\xff\",\"agent\":\"pipeline\"}", "the payload is not UTF-8: broken at byte 12", None),
+        (&[b' '; 2 << 20], "the payload is 2097152 bytes, the limit is 1048576", Some("put large data into a file")),
+    ];
+    for (envelope, error, hint) in bad {
+        fails(&send(&kunder, envelope, &[]), 2, error, hint);
+    }
+    fails(&kunder.run(&["task", "send", "/nowhere/task.json"]), 2, "cannot read /nowhere/task.json", None);
+    assert_eq!(kunder.run(&["task", "list"]).exits(0).stdout, "", "nothing of it was accepted");
+    assert_eq!(send(&kunder, r#"{"taskId": "t", "agent": "pipeline"}"#, &[]).status, 0, "and the id is still free");
+}
+
+#[test]
+fn status_cancel_and_list() {
+    let kunder = portfolio();
+    fails(&kunder.run(&["task", "status", "t-9"]), 2, "`taskId` `t-9` is not known", None);
+    fails(&kunder.run(&["task", "cancel", "t-9"]), 2, "`taskId` `t-9` is not known", None);
+    fails(&kunder.run(&["task", "status", ""]), 2, "the task id must not be empty", None);
+    let answer = send(&kunder, r#"{"taskId": "t-1", "agent": "customer-health", "instruction": {"command": "list-todos"}}"#, &["--json"]).exits(0);
+    let status = kunder.run(&["task", "status", "t-1", "--json"]).exits(0);
+    assert_eq!(outcome(&status), outcome(&answer));
+    let words = kunder.run(&["task", "status", "t-1"]).exits(0);
+    assert!(words.stdout.contains("customer-health    complete  t-1"), "{words}");
+    // What has ended stays as it ended.
+    let cancelled = kunder.run(&["task", "cancel", "t-1"]).exits(0);
+    assert!(cancelled.stdout.contains("complete  t-1") && cancelled.stdout.lines().count() == 1, "{cancelled}");
+
+    let failed = send(&kunder, r#"{"taskId": "t-2", "instruction": "Hämta kundinfo Zzyzx"}"#, &["--json"]).exits(1);
+    assert_eq!(outcome(&failed)["status"], "failed");
+    let list = kunder.run(&["task", "list", "--json"]).exits(0).json_lines();
+    let ids: Vec<&str> = list.iter().map(|task| task["taskId"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["t-2", "t-1"], "the newest first");
+    let short = kunder.run(&["task", "list", "--limit", "1"]).exits(0);
+    assert_eq!(short.stdout.lines().count(), 1);
+    assert!(short.stdout.contains("failed    t-2  Ingen kund heter"), "{short}");
+}
+
+/// A rehearsal answers like the real thing and changes nothing.
+#[test]
+fn a_dry_run_announces_nothing() {
+    let kunder = portfolio();
+    let rehearsed = outcome(&send(&kunder, r#"{"taskId": "t-1", "agent": "customer-health", "dryRun": true}"#, &["--json"]).exits(0));
+    assert_eq!(rehearsed["customers"]["critical"], 2);
+    assert_eq!(super::announced(&kunder), 0);
+    let real = outcome(&send(&kunder, r#"{"taskId": "t-2", "agent": "customer-health"}"#, &["--json"]).exits(0));
+    assert_eq!(real["customers"], rehearsed["customers"]);
+    assert!(super::announced(&kunder) > 5);
+}
