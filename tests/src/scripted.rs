@@ -78,7 +78,18 @@ impl Agent<Reader, Fact> for Scripted {
 
     fn commands(&self) -> &'static [&'static str] {
         &[
-            "note", "gate", "panic", "spin", "split", "page", "timer", "tell", "big",
+            "note",
+            "gate",
+            "panic",
+            "spin",
+            "split",
+            "page",
+            "timer",
+            "tell",
+            "big",
+            "circle",
+            "wait-again",
+            "ask-other",
         ]
     }
 
@@ -194,6 +205,22 @@ impl Scripted {
                     FollowUp::new("later", self.name, "note")
                         .at(work.now + jiff::SignedDuration::from_hours(48)),
                 );
+                decision
+            }
+            ("circle", _) => {
+                let mut decision = done("asked");
+                let other = if self.name == "first" { "second" } else { "first" };
+                decision.follow_ups.push(FollowUp::new("on", other, "circle"));
+                decision
+            }
+            ("wait-again", _) => {
+                Decision::wait(vec![FollowUp::new("page", self.name, "page").param("number", 1)])
+            }
+            ("ask-other", _) => {
+                let mut decision = done("asked");
+                decision
+                    .follow_ups
+                    .push(FollowUp::new("on", "second", "note").about("x"));
                 decision
             }
             ("tell", _) => {

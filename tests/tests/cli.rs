@@ -1,4 +1,5 @@
 //! Whole sessions at the command line, as a person or a script has them: what is said, where, and with which exit code.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[path = "cli/ask.rs"]
 mod ask;
@@ -25,7 +26,17 @@ use kunder_tests::system::{Kunder, Output, pause};
 use serde_json::Value;
 
 /// The fields of the Output Protocol as seed 003 names them (S3-57).
-const NINE: [&str; 9] = ["taskId", "status", "summary", "artifacts", "customers", "actions", "nps", "recommendations", "blockers"];
+const NINE: [&str; 9] = [
+    "taskId",
+    "status",
+    "summary",
+    "artifacts",
+    "customers",
+    "actions",
+    "nps",
+    "recommendations",
+    "blockers",
+];
 
 /// The demo portfolio of today, of which nothing was asked yet.
 fn portfolio() -> Kunder {
@@ -36,7 +47,14 @@ fn portfolio() -> Kunder {
 /// What is counted in days since a contact changes at midnight: a test that began before it waits until it is over.
 fn away_from_midnight() {
     let zone = TimeZone::get("Europe/Stockholm").unwrap();
-    while SystemClock::default().now().to_zoned(zone.clone()).strftime("%H:%M").to_string().as_str() >= "23:57" {
+    while SystemClock::default()
+        .now()
+        .to_zoned(zone.clone())
+        .strftime("%H:%M")
+        .to_string()
+        .as_str()
+        >= "23:57"
+    {
         pause(Duration::from_secs(1));
     }
 }
@@ -65,10 +83,16 @@ fn fails(output: &Output, status: i32, error: &str, hint: Option<&str>) {
     assert_eq!(output.stdout, "", "{output}");
     let mut lines = output.stderr.lines();
     let said = lines.next().unwrap_or_default();
-    assert!(said.starts_with("error: ") && said.contains(error), "`{said}` does not say `{error}`: {output}");
+    assert!(
+        said.starts_with("error: ") && said.contains(error),
+        "`{said}` does not say `{error}`: {output}"
+    );
     let hinted = lines.next().and_then(|line| line.strip_prefix("hint: "));
     match hint {
-        Some(hint) => assert!(hinted.is_some_and(|said| said.contains(hint)), "no hint `{hint}`: {output}"),
+        Some(hint) => assert!(
+            hinted.is_some_and(|said| said.contains(hint)),
+            "no hint `{hint}`: {output}"
+        ),
         None => assert_eq!(hinted, None, "{output}"),
     }
 }

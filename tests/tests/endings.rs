@@ -149,6 +149,89 @@ async fn a_dry_run_and_a_past_day_commit_their_outcome_and_nothing_else() {
     assert_eq!(world.store.fact_counts().await.unwrap().facts, 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_passes_while_a_task_runs_ends_that_task_and_counts_no_hang() {
+    let world = World::new(|config| config.abandoned_max = 1).await;
+    for number in 0..3 {
+        let mut short = task(&format!("short-{number}"), "spin", None);
+        short.deadline = Some(world.clock.now() + SignedDuration::from_secs(5));
+        world.submit(short).await.unwrap();
+    }
+    world.counts(|counts| counts.running == 3).await;
+    world.clock.advance(SignedDuration::from_secs(6));
+    world.counts(|counts| counts.failed == 3).await;
+    assert_eq!(*world.runtime.fatal().borrow(), None);
+    world.script.open_gate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_delivery_after_the_deadline_gets_the_first_outcome() {
+    let world = World::new(|_| {}).await;
+    let mut short = task("t", "note", Some("a"));
+    short.deadline = Some(world.clock.now() + SignedDuration::from_secs(5));
+    let id = world.submit(short.clone()).await.unwrap().task_id;
+    let first = world.outcome(&id).await;
+    world.clock.advance(SignedDuration::from_secs(60));
+    assert!(world.submit(short).await.unwrap().known);
+    assert_eq!(world.outcome(&id).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_that_call_each_other_in_a_circle_are_stopped_with_the_circle_named() {
+    let world = World::new(|_| {}).await;
+    world.send("c", "circle", None).await;
+    let counts = world
+        .counts(|counts| counts.queued + counts.running == 0 && counts.failed == 1)
+        .await;
+    assert_eq!((counts.accepted, counts.complete), (2, 1));
+    let failed = world
+        .store
+        .list(None, 10)
+        .await
+        .unwrap()
+        .remove(0)
+        .outcome
+        .unwrap();
+    assert!(
+        failed.report.summary.contains("first → second → first"),
+        "{}",
+        failed.report.summary
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_only_ever_waits_fails_instead_of_going_round() {
+    let world = World::new(|_| {}).await;
+    let id = world.send("w", "wait-again", None).await;
+    let outcome = world.outcome(&id).await;
+    assert_eq!(outcome.report.status, Status::Failed);
+    assert!(
+        outcome.report.summary.contains("waits again"),
+        "{}",
+        outcome.report.summary
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_is_not_late_because_its_cause_was() {
+    let world = World::new(|_| {}).await;
+    let mut short = task("t", "ask-other", None);
+    short.deadline = Some(world.clock.now() + SignedDuration::from_secs(5));
+    short.as_of = "2026-03-02".parse().ok();
+    world.submit(short).await.unwrap();
+    world.counts(|counts| counts.complete == 2).await;
+    let id = TaskId::derived("t", "second/on");
+    let record = world.store.record(&id).await.unwrap().unwrap();
+    assert_eq!((record.new.task.deadline, record.new.task.as_of), (None, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_id_with_a_long_list_still_ends() {
+    let world = World::new(|config| config.outcome.bytes_max = 100_000).await;
+    let id = world.send(&"å".repeat(64), "big", None).await;
+    assert_eq!(world.outcome(&id).await.report.status, Status::Complete);
+}
+
 /// Spawns on the test's own runtime.
 struct SystemSpawn;
 

@@ -20,12 +20,19 @@ struct Beside(Child);
 
 impl Beside {
     fn start(mut command: Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().expect("Python can be started"))
+        Self(
+            command
+                .stdin(Stdio::null())
+                .spawn()
+                .expect("Python can be started"),
+        )
     }
 
     #[track_caller]
     fn ends_well(mut self) {
-        let status = eventually("the script ends", || self.0.try_wait().expect("a child of ours can be waited for"));
+        let status = eventually("the script ends", || {
+            self.0.try_wait().expect("a child of ours can be waited for")
+        });
         assert!(status.success(), "the script ended with {status}");
     }
 }
@@ -42,7 +49,10 @@ struct Moments(u64);
 
 impl Moments {
     fn milliseconds(&mut self, below: u64) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         Duration::from_millis((self.0 >> 33) % below)
     }
 }
@@ -68,10 +78,17 @@ fn killed_between_accept_and_announce() {
     let watch = Stopwatch::start();
     let (nats, kunder) = (Nats::start(), Kunder::portfolio());
     let before = Kept::read(kunder.folder());
-    let (journal, stop) = (kunder.folder().join("journal.jsonl"), kunder.folder().join("stop"));
+    let (journal, stop) = (
+        kunder.folder().join("journal.jsonl"),
+        kunder.folder().join("stop"),
+    );
     // The streams are there before the first task is sent.
     assert_eq!(kunder.serve(&nats.url()).stop(), 0);
-    let script = Python::new("load.py", "send_until_told").arg(nats.url()).arg(&journal).arg(SEED.to_string()).arg(&stop);
+    let script = Python::new("load.py", "send_until_told")
+        .arg(nats.url())
+        .arg(&journal)
+        .arg(SEED.to_string())
+        .arg(&stop);
     let load = Beside::start(script.command());
     eventually("tasks are sent", || (lines(&journal) > 20).then_some(()));
 
@@ -92,32 +109,62 @@ fn killed_between_accept_and_announce() {
     let serve = kunder.serve(&nats.url());
     std::fs::write(&stop, "").expect("the data folder takes a file");
     load.ends_well();
-    let checked = Python::new("load.py", "everything_is_accounted_for").arg(nats.url()).arg(&journal).run();
+    let checked = Python::new("load.py", "everything_is_accounted_for")
+        .arg(nats.url())
+        .arg(&journal)
+        .run();
     assert!(checked.status == 0, "{caught:?}\n{checked}\n{}", serve.log());
     assert_eq!(serve.stop(), 0);
 
-    let tally: Value = serde_json::from_str(checked.stdout.lines().next().unwrap_or_default()).expect("the script prints a tally");
-    let number = |name: &str| tally[name].as_u64().unwrap_or_else(|| panic!("no `{name}` in {tally}"));
+    let tally: Value = serde_json::from_str(checked.stdout.lines().next().unwrap_or_default())
+        .expect("the script prints a tally");
+    let number = |name: &str| {
+        tally[name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no `{name}` in {tally}"))
+    };
     let after = Kept::read(kunder.folder());
-    println!("{KILLS} kills, of which {caught:?}; {tally}; {} s", watch.elapsed().as_secs());
+    println!(
+        "{KILLS} kills, of which {caught:?}; {tally}; {} s",
+        watch.elapsed().as_secs()
+    );
     adds_up(&after);
     let counts = after.counts;
-    assert_eq!((counts.queued, counts.running, counts.failed), (0, 0, 0), "{counts:?}");
+    assert_eq!(
+        (counts.queued, counts.running, counts.failed),
+        (0, 0, 0),
+        "{counts:?}"
+    );
     // What still waits are the timers of the onboardings: one per deal.
     assert_eq!(counts.waiting, number("deals"), "{counts:?}");
     assert_eq!(after.waiting, 0, "announcements wait");
-    assert_eq!((after.touchpoints() - before.touchpoints()) as u64, number("logs"), "touchpoints");
+    assert_eq!(
+        (after.touchpoints() - before.touchpoints()) as u64,
+        number("logs"),
+        "touchpoints"
+    );
     assert_eq!((after.todos() - before.todos()) as u64, number("todos"), "todos");
-    assert_eq!((after.onboardings() - before.onboardings()) as u64, number("deals"), "onboardings");
-    assert!(number("queue") > 100 && number("request") > 20 && number("deals") > 0 && number("alerts") > 0, "too little was sent: {tally}");
-    assert!(caught.any >= CAUGHT_MIN && caught.open > 0 && caught.unannounced > 0, "the kills hit nothing: {caught:?}");
+    assert_eq!(
+        (after.onboardings() - before.onboardings()) as u64,
+        number("deals"),
+        "onboardings"
+    );
+    assert!(
+        number("queue") > 100 && number("request") > 20 && number("deals") > 0 && number("alerts") > 0,
+        "too little was sent: {tally}"
+    );
+    assert!(
+        caught.any >= CAUGHT_MIN && caught.open > 0 && caught.unannounced > 0,
+        "the kills hit nothing: {caught:?}"
+    );
 }
 
 /// `accepted = complete + partial + failed + queued + running + waiting`, at every instant.
 #[track_caller]
 fn adds_up(kept: &Kept) {
     let counts = kept.counts;
-    let sum = counts.complete + counts.partial + counts.failed + counts.queued + counts.running + counts.waiting;
+    let sum =
+        counts.complete + counts.partial + counts.failed + counts.queued + counts.running + counts.waiting;
     assert_eq!(counts.accepted, sum, "{counts:?}");
 }
 
@@ -130,21 +177,33 @@ fn a_stop_lets_what_runs_end() {
     let (nats, kunder) = (Nats::start(), Kunder::portfolio());
     let journal = kunder.folder().join("answers.json");
     let serve = kunder.serve(&nats.url());
-    let mut asking = Python::new("load.py", "a_stop_answers_everyone").arg(nats.url()).arg(&journal).command();
+    let mut asking = Python::new("load.py", "a_stop_answers_everyone")
+        .arg(nats.url())
+        .arg(&journal)
+        .command();
     asking.stdout(Stdio::piped());
     let mut asking = Beside::start(asking);
     let mut said = String::new();
     let stdout = asking.0.stdout.take().expect("its standard output is piped");
-    BufReader::new(stdout).read_line(&mut said).expect("the script says when it has asked");
+    BufReader::new(stdout)
+        .read_line(&mut said)
+        .expect("the script says when it has asked");
     assert_eq!(said, "asked\n", "{}", serve.log());
     assert_eq!(serve.stop(), 0);
     asking.ends_well();
 
     let kept = Kept::read_copy(kunder.folder());
     adds_up(&kept);
-    assert_eq!(kept.counts.running, 0, "a stop has broken off what ran: {:?}", kept.counts);
+    assert_eq!(
+        kept.counts.running, 0,
+        "a stop has broken off what ran: {:?}",
+        kept.counts
+    );
     let serve = kunder.serve(&nats.url());
-    let checked = Python::new("load.py", "what_was_promised_is_kept").arg(nats.url()).arg(&journal).run();
+    let checked = Python::new("load.py", "what_was_promised_is_kept")
+        .arg(nats.url())
+        .arg(&journal)
+        .run();
     assert!(checked.status == 0, "{checked}\n{}", serve.log());
     println!("{}", checked.stdout);
     assert_eq!(serve.stop(), 0);

@@ -23,7 +23,11 @@ impl System {
     #[track_caller]
     fn check(self, script: &str, function: &str) {
         let output = Python::new(script, function).arg(self.nats.url()).run();
-        assert!(output.status == 0, "{output}\n--- kunder serve\n{}", self.serve.log());
+        assert!(
+            output.status == 0,
+            "{output}\n--- kunder serve\n{}",
+            self.serve.log()
+        );
         assert_eq!(self.serve.stop(), 0);
     }
 }
@@ -160,7 +164,11 @@ fn chat_speaks_english() {
 
 #[test]
 fn a_restart_of_the_broker_loses_nothing() {
-    let System { serve, kunder, mut nats } = System::start(Nats::start(), Kunder::portfolio());
+    let System {
+        serve,
+        kunder,
+        mut nats,
+    } = System::start(Nats::start(), Kunder::portfolio());
     let notes = kunder.folder().join("notes.json");
     let part = |function: &str, url: String| Python::new("broker.py", function).arg(url).arg(&notes).run();
     let output = part("before_the_restart", nats.url());
@@ -179,7 +187,10 @@ fn a_restart_of_the_broker_loses_nothing() {
 fn a_server_without_jetstream_is_refused() {
     let (nats, kunder) = (Nats::start_without_jetstream(), Kunder::temporary());
     let output = kunder.run(&["serve", "--nats", &nats.url()]).exits(2);
-    assert!(output.stderr.contains("error: ") && output.stderr.contains("JetStream"), "{output}");
+    assert!(
+        output.stderr.contains("error: ") && output.stderr.contains("JetStream"),
+        "{output}"
+    );
     assert!(output.stderr.contains("hint: "), "{output}");
 }
 
@@ -187,8 +198,13 @@ fn a_server_without_jetstream_is_refused() {
 fn a_server_that_is_not_there_is_told() {
     let mut nats = Nats::start();
     nats.kill();
-    let output = Kunder::temporary().run(&["serve", "--nats", &nats.url()]).exits(2);
-    assert!(output.stderr.contains("error: ") && output.stderr.contains(&nats.url()), "{output}");
+    let output = Kunder::temporary()
+        .run(&["serve", "--nats", &nats.url()])
+        .exits(2);
+    assert!(
+        output.stderr.contains("error: ") && output.stderr.contains(&nats.url()),
+        "{output}"
+    );
     assert!(output.stderr.contains("hint: "), "{output}");
 }
 
@@ -196,48 +212,146 @@ fn a_server_that_is_not_there_is_told() {
 #[test]
 fn the_command_line_over_nats() {
     let System { serve, kunder, nats } = System::start(Nats::start(), Kunder::demo());
-    let remote = Remote { nats: nats.url(), client: Kunder::temporary() };
+    let remote = Remote {
+        nats: nats.url(),
+        client: Kunder::temporary(),
+    };
 
-    let check = remote.run(&["ask", "Kör kundhälsokoll", "--json"]).exits(0).json();
+    let check = remote
+        .run(&["ask", "Kör kundhälsokoll", "--json"])
+        .exits(0)
+        .json();
     assert_eq!(check["customers"]["total_managed"], 15);
-    assert!(remote.run(&["ask", "Run health check", "--locale", "en"]).exits(0).stdout.contains("Healthy"));
-    assert!(remote.run(&["ask", "Baka en tårta"]).exits(1).stdout.contains("Baka en tårta"));
+    assert!(
+        remote
+            .run(&["ask", "Run health check", "--locale", "en"])
+            .exits(0)
+            .stdout
+            .contains("Healthy")
+    );
+    assert!(
+        remote
+            .run(&["ask", "Baka en tårta"])
+            .exits(1)
+            .stdout
+            .contains("Baka en tårta")
+    );
 
     let envelope = br#"{"TaskId":"via-nats","Agent":"pipeline","Instructie":"Pipeline-analys"}"#;
-    let sent = remote.run_with(&["task", "send", "-", "--json"], envelope).exits(0).json();
-    assert_eq!((&sent["taskId"], &sent["status"]), (&"via-nats".into(), &"complete".into()));
-    let again = remote.run_with(&["task", "send", "-", "--json"], envelope).exits(0).json();
+    let sent = remote
+        .run_with(&["task", "send", "-", "--json"], envelope)
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&sent["taskId"], &sent["status"]),
+        (&"via-nats".into(), &"complete".into())
+    );
+    let again = remote
+        .run_with(&["task", "send", "-", "--json"], envelope)
+        .exits(0)
+        .json();
     assert_eq!(again, sent, "the same envelope is the same task");
     let other = br#"{"taskId":"via-nats","agent":"pipeline","locale":"en"}"#;
     let refused = remote.run_with(&["task", "send", "-"], other).exits(2);
-    assert!(refused.stderr.contains("error: ") && refused.stderr.contains("`taskId`"), "{refused}");
-    let unknown = remote.run_with(&["task", "send", "-"], br#"{"taskId":"x","agent":"fantasi"}"#).exits(2);
-    assert!(unknown.stderr.contains("`agent`") && unknown.stderr.contains("hint: "), "{unknown}");
-    assert_eq!(remote.run(&["task", "status", "via-nats", "--json"]).exits(0).json(), sent);
+    assert!(
+        refused.stderr.contains("error: ") && refused.stderr.contains("`taskId`"),
+        "{refused}"
+    );
+    let unknown = remote
+        .run_with(&["task", "send", "-"], br#"{"taskId":"x","agent":"fantasi"}"#)
+        .exits(2);
+    assert!(
+        unknown.stderr.contains("`agent`") && unknown.stderr.contains("hint: "),
+        "{unknown}"
+    );
+    assert_eq!(
+        remote
+            .run(&["task", "status", "via-nats", "--json"])
+            .exits(0)
+            .json(),
+        sent
+    );
     let listed = remote.run(&["task", "list", "--json"]).exits(0).json_lines();
-    assert!(listed.iter().any(|task| task["taskId"] == "via-nats" && task["state"] == "done"), "{listed:?}");
-    assert_eq!(remote.run(&["task", "cancel", "via-nats", "--json"]).exits(0).json()["outcome"], sent, "what is done stays as it was");
+    assert!(
+        listed
+            .iter()
+            .any(|task| task["taskId"] == "via-nats" && task["state"] == "done"),
+        "{listed:?}"
+    );
+    assert_eq!(
+        remote
+            .run(&["task", "cancel", "via-nats", "--json"])
+            .exits(0)
+            .json()["outcome"],
+        sent,
+        "what is done stays as it was"
+    );
 
-    let noted = remote.run(&["log", "Vindelö Kulturförening", "Ringde om hösten", "--kind", "call"]).exits(0);
+    let noted = remote
+        .run(&[
+            "log",
+            "Vindelö Kulturförening",
+            "Ringde om hösten",
+            "--kind",
+            "call",
+        ])
+        .exits(0);
     assert!(noted.stdout.contains("Vindelö Kulturförening"), "{noted}");
-    let _ = remote.run(&["todo", "add", "Vindelö Kulturförening", "Skicka höstens program"]).exits(0);
-    assert!(remote.run(&["todo", "list"]).exits(0).stdout.contains("Skicka höstens program"));
-    let done = remote.run(&["todo", "done", "Vindelö Kulturförening", "Skicka höstens program"]).exits(0);
+    let _ = remote
+        .run(&["todo", "add", "Vindelö Kulturförening", "Skicka höstens program"])
+        .exits(0);
+    assert!(
+        remote
+            .run(&["todo", "list"])
+            .exits(0)
+            .stdout
+            .contains("Skicka höstens program")
+    );
+    let done = remote
+        .run(&["todo", "done", "Vindelö Kulturförening", "Skicka höstens program"])
+        .exits(0);
     assert!(done.stdout.contains("Skicka höstens program"), "{done}");
-    assert!(!remote.run(&["todo", "list"]).exits(0).stdout.contains("Skicka höstens program"));
+    assert!(
+        !remote
+            .run(&["todo", "list"])
+            .exits(0)
+            .stdout
+            .contains("Skicka höstens program")
+    );
 
     remote.import_works();
     let events = remote.run(&["events", "--json"]).exits(0).json_lines();
-    assert!(events.iter().any(|event| event["type"] == "kunder.customer-health.at-risk.v1"), "no alert among {} events", events.len());
+    assert!(
+        events
+            .iter()
+            .any(|event| event["type"] == "kunder.customer-health.at-risk.v1"),
+        "no alert among {} events",
+        events.len()
+    );
     let diagnosis = remote.run(&["doctor", "--json"]).exits(0).json();
-    assert_eq!(diagnosis["data"], kunder.folder().display().to_string(), "the doctor looks at the other side");
-    assert!(diagnosis["broker"].as_array().is_some_and(|lines| lines.len() > 5), "{diagnosis}");
+    assert_eq!(
+        diagnosis["data"],
+        kunder.folder().display().to_string(),
+        "the doctor looks at the other side"
+    );
+    assert!(
+        diagnosis["broker"]
+            .as_array()
+            .is_some_and(|lines| lines.len() > 5),
+        "{diagnosis}"
+    );
     assert_eq!(diagnosis["customers"], 17);
 
-    assert!(!remote.client.folder().exists(), "the command line has made a data folder");
+    assert!(
+        !remote.client.folder().exists(),
+        "the command line has made a data folder"
+    );
     assert_eq!(serve.stop(), 0);
     let nobody = remote.run(&["ask", "Kör kundhälsokoll"]).exits(1);
-    assert!(nobody.stderr.contains("nobody serves") && nobody.stderr.contains("hint: "), "{nobody}");
+    assert!(
+        nobody.stderr.contains("nobody serves") && nobody.stderr.contains("hint: "),
+        "{nobody}"
+    );
 }
 
 /// The command line somewhere else: it has the server's address and nothing more.
@@ -254,7 +368,10 @@ impl Remote {
 
     #[track_caller]
     fn run_with(&self, arguments: &[&str], stdin: &[u8]) -> Output {
-        let arguments: Vec<&str> = ["--nats", &self.nats].into_iter().chain(arguments.iter().copied()).collect();
+        let arguments: Vec<&str> = ["--nats", &self.nats]
+            .into_iter()
+            .chain(arguments.iter().copied())
+            .collect();
         self.client.run_with(&arguments, stdin)
     }
 
@@ -265,12 +382,18 @@ impl Remote {
         let path = |name: &str| folder.path().join(name).display().to_string();
         let map = "format: csv\nsource: Register\ncustomer: nummer\nobserved: {column: dag, date: \"%Y-%m-%d\"}\nkey: [nummer]\nrecords:\n  - profile: {name: namn}\n";
         std::fs::write(path("map.yaml"), map).expect("the temporary folder takes a file");
-        std::fs::write(path("kunder.csv"), "nummer,namn,dag\n71,Sjöhagens Kanotister,2026-01-05\n72,Bergtorps Orkester,2026-02-06\n")
-            .expect("the temporary folder takes a file");
+        std::fs::write(
+            path("kunder.csv"),
+            "nummer,namn,dag\n71,Sjöhagens Kanotister,2026-01-05\n72,Bergtorps Orkester,2026-02-06\n",
+        )
+        .expect("the temporary folder takes a file");
         let (map, file) = (path("map.yaml"), path("kunder.csv"));
         let first = self.run(&["import", "--map", &map, &file]).exits(0);
         let second = self.run(&["import", "--map", &map, &file]).exits(0);
-        assert_ne!(first.stdout, second.stdout, "the second import says that everything was known\n{second}");
+        assert_ne!(
+            first.stdout, second.stdout,
+            "the second import says that everything was known\n{second}"
+        );
         let brief = self.run(&["ask", "Hämta kundinfo Sjöhagens Kanotister"]).exits(0);
         assert!(brief.stdout.contains("Sjöhagens Kanotister"), "{brief}");
     }

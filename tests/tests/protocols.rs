@@ -1,4 +1,5 @@
 //! The protocol folder is what the program writes, and what the program writes obeys it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[path = "protocols/embedded.rs"]
 mod embedded;
@@ -34,21 +35,31 @@ fn the_folder_is_what_the_program_writes() {
     }
     let names: Vec<&str> = written.iter().map(|(name, _)| name.as_str()).collect();
     for path in files_below(&folder()) {
-        assert!(names.contains(&path.as_str()), "protocols/{path} is written by nothing: delete it");
+        assert!(
+            names.contains(&path.as_str()),
+            "protocols/{path} is written by nothing: delete it"
+        );
     }
 }
 
 #[test]
 fn every_schema_obeys_the_meta_schema_of_2020_12() {
     for (name, schema) in kunder::schema::schemas() {
-        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{name}");
+        assert_eq!(
+            schema["$schema"], "https://json-schema.org/draft/2020-12/schema",
+            "{name}"
+        );
         if let Err(error) = jsonschema::draft202012::meta::validate(&schema) {
             panic!("{name} is no schema: {error} at {}", error.instance_path());
         }
     }
     let catalogue: Value = serde_json::from_str(&file("events.json")).unwrap();
     for event in catalogue["out"].as_array().unwrap() {
-        assert!(jsonschema::draft202012::meta::is_valid(&event["data"]), "{}", event["type"]);
+        assert!(
+            jsonschema::draft202012::meta::is_valid(&event["data"]),
+            "{}",
+            event["type"]
+        );
     }
 }
 
@@ -56,7 +67,8 @@ fn every_schema_obeys_the_meta_schema_of_2020_12() {
 fn every_example_obeys_its_schema() {
     let schemas = Schemas::load();
     for (name, schema, text) in kunder::schema::EXAMPLES {
-        let example: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name} is not JSON: {error}"));
+        let example: Value =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{name} is not JSON: {error}"));
         if !schema.is_empty() {
             schemas.check(schema, &example);
         }
@@ -74,7 +86,14 @@ fn both_spellings_of_the_envelope_are_accepted() {
     assert_eq!(seeds.task.acceptance_criteria.len(), 2);
     let read_as = ["taskId", "context", "instruction", "acceptanceCriteria"];
     for name in read_as {
-        assert!(seeds.warnings.iter().any(|warning| warning.ends_with(&format!("`{name}`"))), "{:?}", seeds.warnings);
+        assert!(
+            seeds
+                .warnings
+                .iter()
+                .any(|warning| warning.ends_with(&format!("`{name}`"))),
+            "{:?}",
+            seeds.warnings
+        );
     }
 }
 
@@ -120,7 +139,10 @@ fn what_the_schema_of_tasks_refuses_the_program_refuses_and_the_other_way_round(
     ];
     for envelope in bad {
         assert!(!schemas.takes("task", &envelope), "the schema takes {envelope}");
-        assert!(read(envelope.to_string().as_bytes(), LIMIT).is_err(), "the program takes {envelope}");
+        assert!(
+            read(envelope.to_string().as_bytes(), LIMIT).is_err(),
+            "the program takes {envelope}"
+        );
     }
 }
 
@@ -137,7 +159,17 @@ fn wrong_documents_are_refused_by_their_schemas() {
         }
         document
     };
-    let nine = ["taskId", "status", "summary", "artifacts", "customers", "actions", "nps", "recommendations", "blockers"];
+    let nine = [
+        "taskId",
+        "status",
+        "summary",
+        "artifacts",
+        "customers",
+        "actions",
+        "nps",
+        "recommendations",
+        "blockers",
+    ];
     for field in nine {
         let without = change("outcome", &format!("/{field}"), Value::Null);
         assert!(!schemas.takes("outcome", &without), "an outcome without {field}");
@@ -148,7 +180,11 @@ fn wrong_documents_are_refused_by_their_schemas() {
         ("outcome", "/customers/healthy", json!(-1)),
         ("outcome", "/nps/score", json!("50")),
         ("outcome", "/health/0/severity", json!("akut")),
-        ("outcome", "/health/0/valueAtRisk", json!([{"amount": 7, "currency": "SEK"}])),
+        (
+            "outcome",
+            "/health/0/valueAtRisk",
+            json!([{"amount": 7, "currency": "SEK"}]),
+        ),
         ("outcome", "/startedAt", json!("yesterday")),
         ("event-at-risk", "/specversion", json!("0.3")),
         ("event-at-risk", "/type", json!("At risk")),
@@ -164,7 +200,10 @@ fn wrong_documents_are_refused_by_their_schemas() {
     for (name, pointer, value) in wrong {
         let schema = name.split("-at-risk").next().unwrap();
         let said = format!("{name}{pointer} = {value}");
-        assert!(!schemas.takes(schema, &change(name, pointer, value)), "the schema takes {said}");
+        assert!(
+            !schemas.takes(schema, &change(name, pointer, value)),
+            "the schema takes {said}"
+        );
     }
 }
 
@@ -182,25 +221,51 @@ async fn what_the_agents_answer_and_announce_obeys_the_schemas() {
         schemas.check("task-status", &status);
         schemas.check("outcome", &status["outcome"]);
     }
-    let blocks: Vec<&str> = outcomes.iter().flat_map(|outcome| outcome.as_object().unwrap().keys().map(String::as_str)).collect();
-    for block in ["health", "todos", "strategy", "onboarding", "pipeline", "brief", "story", "question", "criteria"] {
+    let blocks: Vec<&str> = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.as_object().unwrap().keys().map(String::as_str))
+        .collect();
+    for block in [
+        "health",
+        "todos",
+        "strategy",
+        "onboarding",
+        "pipeline",
+        "brief",
+        "story",
+        "question",
+        "criteria",
+    ] {
         assert!(blocks.contains(&block), "no outcome with {block}");
     }
-    let statuses: Vec<&str> = outcomes.iter().map(|outcome| outcome["status"].as_str().unwrap()).collect();
+    let statuses: Vec<&str> = outcomes
+        .iter()
+        .map(|outcome| outcome["status"].as_str().unwrap())
+        .collect();
     for status in ["complete", "partial", "failed"] {
         assert!(statuses.contains(&status), "no outcome is {status}");
     }
 
     let catalogue: Value = serde_json::from_str(&file("events.json")).unwrap();
-    let mut promised: BTreeMap<&str, &Value> =
-        catalogue["out"].as_array().unwrap().iter().map(|entry| (entry["type"].as_str().unwrap(), entry)).collect();
+    let mut promised: BTreeMap<&str, &Value> = catalogue["out"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["type"].as_str().unwrap(), entry))
+        .collect();
     for event in &events {
         schemas.check("event", event);
-        let entry = promised.get(event["type"].as_str().unwrap()).unwrap_or_else(|| panic!("{} is in no catalogue", event["type"]));
+        let entry = promised
+            .get(event["type"].as_str().unwrap())
+            .unwrap_or_else(|| panic!("{} is in no catalogue", event["type"]));
         Schemas::check_with(&entry["data"], &event["data"]);
         let known: Vec<&String> = entry["data"]["properties"].as_object().unwrap().keys().collect();
         for member in event["data"].as_object().unwrap().keys() {
-            assert!(known.contains(&member), "{} has `{member}`, which the catalogue does not know", event["type"]);
+            assert!(
+                known.contains(&member),
+                "{} has `{member}`, which the catalogue does not know",
+                event["type"]
+            );
         }
     }
     promised.retain(|kind, _| !events.iter().any(|event| event["type"] == *kind));
@@ -210,12 +275,21 @@ async fn what_the_agents_answer_and_announce_obeys_the_schemas() {
     for request in &requests {
         schemas.check("task", request);
         let (to, command) = (&request["agent"], &request["instruction"]["command"]);
-        let entry = asked.iter().find(|entry| entry["to"] == *to && entry["command"] == *command);
+        let entry = asked
+            .iter()
+            .find(|entry| entry["to"] == *to && entry["command"] == *command);
         let entry = entry.unwrap_or_else(|| panic!("{to} {command} is in no catalogue"));
-        assert_eq!((&entry["from"], &entry["answer"]), (&request["requestedBy"], &request["replyTo"]));
+        assert_eq!(
+            (&entry["from"], &entry["answer"]),
+            (&request["requestedBy"], &request["replyTo"])
+        );
     }
     for entry in asked {
-        assert!(requests.iter().any(|request| request["agent"] == entry["to"]), "never asked: {}", entry["to"]);
+        assert!(
+            requests.iter().any(|request| request["agent"] == entry["to"]),
+            "never asked: {}",
+            entry["to"]
+        );
     }
     embedded.close().await;
 }
@@ -226,7 +300,10 @@ async fn the_examples_are_real() {
     let embedded = Embedded::three_customers().await;
     let outcome = embedded.send(&file("examples/task.json")).await;
     let (events, _) = embedded.announced().await;
-    let event = events.iter().find(|event| event["type"] == "kunder.customer-health.at-risk.v1").unwrap();
+    let event = events
+        .iter()
+        .find(|event| event["type"] == "kunder.customer-health.at-risk.v1")
+        .unwrap();
     let task_id = TaskId::new("cs-2026-0042").unwrap();
     let status = embedded.call(&Request::Status { task_id }).await;
     let mut status = status["value"].clone();

@@ -58,7 +58,10 @@ impl Tools {
 
 impl fmt::Display for Tools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tools: cargo-nextest, {NATS_SERVER}, {NATS_PY}, the data of {CDNOW}")
+        write!(
+            f,
+            "tools: cargo-nextest, {NATS_SERVER}, {NATS_PY}, the data of {CDNOW}"
+        )
     }
 }
 

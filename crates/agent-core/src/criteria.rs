@@ -67,9 +67,12 @@ pub enum Judgement {
     Unknown,
 }
 
-/// Judges one criterion by the outcome and the moment the task was accepted.
+/// Criteria a task may have.
+pub const CRITERIA_MAX: usize = 100;
+
+/// Judges one criterion by the outcome, which is also given as JSON, and the moment the task was accepted.
 #[must_use]
-pub fn judge(criterion: &Criterion, outcome: &Outcome, accepted_at: Timestamp) -> Verdict {
+pub fn judge(criterion: &Criterion, outcome: &Outcome, whole: &Value, accepted_at: Timestamp) -> Verdict {
     let Criterion::Measured(measure) = criterion else {
         return unknown(criterion, "prose cannot be measured");
     };
@@ -79,8 +82,7 @@ pub fn judge(criterion: &Criterion, outcome: &Outcome, accepted_at: Timestamp) -
             None => return unknown(criterion, "the unit of a response time is ms, s, min or h"),
         }
     } else {
-        let whole = serde_json::to_value(outcome).expect("an outcome is plain data and always serializes");
-        match lookup(&whole, measure) {
+        match lookup(whole, measure) {
             Ok(found) => found,
             Err(reason) => return unknown(criterion, &reason),
         }
@@ -207,7 +209,13 @@ mod tests {
         };
         let criterion: Criterion = serde_json::from_value(criterion).unwrap();
         assert_eq!(
-            judge(&criterion, &outcome, Timestamp::UNIX_EPOCH).verdict,
+            judge(
+                &criterion,
+                &outcome,
+                &serde_json::to_value(&outcome).unwrap(),
+                Timestamp::UNIX_EPOCH
+            )
+            .verdict,
             expected,
             "{criterion:?}"
         );

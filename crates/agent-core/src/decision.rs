@@ -130,9 +130,9 @@ impl FollowUp {
         self
     }
 
-    /// The envelope of this follow-up of `parent`: it inherits language, day, dry run, deadline and trace.
+    /// The envelope of this follow-up of a task of `from`: it inherits language, day, dry run, deadline and trace.
     #[must_use]
-    pub fn task(&self, parent: &Task) -> Task {
+    pub fn task(&self, parent: &Task, from: &AgentName) -> Task {
         let id = crate::id::TaskId::derived(parent.task_id.as_str(), &format!("{}/{}", self.agent, self.key));
         let mut task = Task::new(id, self.agent.as_str(), "");
         task.instruction = self.instruction.clone();
@@ -142,11 +142,26 @@ impl FollowUp {
         task.as_of = parent.as_of;
         task.dry_run = parent.dry_run;
         task.traceparent.clone_from(&parent.traceparent);
-        task.deadline = if self.not_before.is_some() {
-            None
-        } else {
-            parent.deadline
-        };
+        task.deadline = parent.deadline;
+        task.chain.clone_from(&parent.chain);
+        task.chain.push(from.clone());
         task
+    }
+
+    /// The agents from the first task to this one, if it closes a circle: `a → b → a`.
+    #[must_use]
+    pub fn circle(&self, parent: &Task, from: &AgentName) -> Option<String> {
+        let mut chain: Vec<&str> = parent
+            .chain
+            .iter()
+            .chain([from])
+            .chain([&self.agent])
+            .map(AgentName::as_str)
+            .collect();
+        // An agent may ask itself, as with a timer: that is a step, not a circle.
+        chain.dedup();
+        let last = chain.last()?;
+        let earlier = chain.iter().filter(|agent| *agent == last).count() > 1;
+        earlier.then(|| chain.join(" → "))
     }
 }

@@ -11,9 +11,8 @@ use serde_json::{Map, Value};
 use crate::door::{Refusal, RefusalCode};
 use crate::id::TaskId;
 use crate::task::{TASK_PROTOCOL, Task};
-use parts::{
-    clip, context, criteria, instruction, is_traceparent, locale, name_of, one_line, reply_to, wrong_type,
-};
+pub use parts::is_traceparent;
+use parts::{clip, context, criteria, instruction, locale, name_of, one_line, reply_to, wrong_type};
 
 /// An envelope that was understood.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +21,9 @@ pub struct Envelope {
     /// One line per field that was written otherwise than it is named.
     pub warnings: Vec<String>,
 }
+
+/// Deepest nesting; what is stored around it must still be readable.
+const DEPTH_MAX: usize = 64;
 
 /// Canonical names with the other spellings that are understood, folded: lower case without `_`, `-` and spaces.
 const FIELDS: [(&str, &[&str]); 13] = [
@@ -57,6 +59,7 @@ const FIELDS: [(&str, &[&str]); 13] = [
 /// 413 over the limit; 400 with the field for everything else.
 pub fn read(payload: &[u8], bytes_max: usize) -> Result<Envelope, Refusal> {
     let mut fields = canonical(object(payload, bytes_max)?)?;
+    fields.lift_from_context()?;
     let warnings = std::mem::take(&mut fields.warnings);
     let protocol = fields
         .text("protocol")?
@@ -84,6 +87,7 @@ pub fn read(payload: &[u8], bytes_max: usize) -> Result<Envelope, Refusal> {
         dry_run: fields.flag("dryRun")?,
         reply_to: reply_to(fields.text("replyTo")?)?,
         traceparent: fields.text("traceparent")?.filter(|value| is_traceparent(value)),
+        chain: Vec::new(),
     };
     Ok(Envelope { task, warnings })
 }
@@ -108,12 +112,24 @@ pub fn object(payload: &[u8], bytes_max: usize) -> Result<Map<String, Value>, Re
         let message = format!("the payload is not JSON: {}", one_line(&error.to_string()));
         Refusal::new(RefusalCode::Malformed, message)
     })?;
+    if depth(&value) > DEPTH_MAX {
+        let message = format!("the payload is nested more than {DEPTH_MAX} levels deep");
+        return Err(Refusal::new(RefusalCode::Malformed, message));
+    }
     match value {
         Value::Object(fields) => Ok(fields),
         other => Err(Refusal::new(
             RefusalCode::Malformed,
             format!("the payload is {}, not a JSON object", name_of(&other)),
         )),
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
 
@@ -154,6 +170,35 @@ fn canonical(fields: Map<String, Value>) -> Result<Fields, Refusal> {
 }
 
 impl Fields {
+    /// Day and language also stand in the context of some senders: they mean the same there.
+    fn lift_from_context(&mut self) -> Result<(), Refusal> {
+        for name in ["asOf", "locale"] {
+            let Some(Value::Object(context)) = self.values.get_mut("context") else {
+                return Ok(());
+            };
+            let Some(key) = context.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned() else {
+                continue;
+            };
+            let Some(value) = context.remove(&key).filter(|value| !value.is_null()) else {
+                continue;
+            };
+            match self.values.get(name) {
+                Some(other) if !other.is_null() && *other != value => {
+                    return Err(Refusal::field(
+                        format!("context.{key}"),
+                        format!("differs from `{name}`"),
+                    ));
+                }
+                _ => {
+                    self.warnings
+                        .push(format!("`context.{}` was read as `{name}`", clip(&key)));
+                    self.values.insert(name.to_owned(), value);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn take(&mut self, name: &str) -> Option<Value> {
         self.values.remove(name).filter(|value| !value.is_null())
     }

@@ -17,6 +17,8 @@ pub struct Limits {
 
 /// Longest a single text stays when the outcome is over its bytes, in characters.
 const TEXT_CHARS: usize = 4_000;
+/// Longest name of a task's folder, in bytes.
+const FOLDER_BYTES_MAX: usize = 100;
 /// Lists that are never cut: they are short by construction, and a consumer needs them whole.
 const WHOLE: [&str; 3] = ["cut", "definitions", "question"];
 
@@ -24,7 +26,7 @@ const WHOLE: [&str; 3] = ["cut", "definitions", "question"];
 /// Lists are expected most urgent first, so that what is kept is what matters most.
 #[must_use]
 pub fn fit(outcome: Outcome, limits: Limits) -> (Outcome, Vec<Artifact>) {
-    let folder = format!("tasks/{}", token(outcome.task_id.as_str()));
+    let folder = folder(outcome.task_id.as_str());
     let whole = serde_json::to_value(&outcome).expect("an outcome is plain data and always serializes");
     let mut artifacts = Vec::new();
     let mut rows = limits.rows_max;
@@ -66,6 +68,15 @@ pub fn fit(outcome: Outcome, limits: Limits) -> (Outcome, Vec<Artifact>) {
         }
         rows /= 2;
     }
+}
+
+/// The folder of a task's artifacts; a long id is told by its hash, so that every file system takes the path.
+fn folder(task_id: &str) -> String {
+    let token = token(task_id);
+    if token.len() <= FOLDER_BYTES_MAX {
+        return format!("tasks/{token}");
+    }
+    format!("tasks/{}", &blake3::hash(task_id.as_bytes()).to_hex()[..32])
 }
 
 fn cut_lists(value: &mut Value, path: &str, rows: usize, cuts: &mut Vec<(String, Vec<Value>)>) {
@@ -176,6 +187,24 @@ mod tests {
             500
         );
         assert_eq!(after.report.blocks["health"].as_array().unwrap().len(), 200);
+    }
+
+    #[test]
+    fn the_longest_id_still_has_a_path_that_a_file_system_takes() {
+        let mut long = outcome(3, 1);
+        long.task_id = TaskId::new("å".repeat(64)).unwrap();
+        let (after, _) = fit(
+            long,
+            Limits {
+                rows_max: 1,
+                bytes_max: 100_000,
+            },
+        );
+        assert!(
+            after.report.artifacts.iter().all(|path| path.len() < 100),
+            "{:?}",
+            after.report.artifacts
+        );
     }
 
     #[test]

@@ -53,6 +53,15 @@ impl TaskId {
         Self(format!("k-{}", &hasher.finalize().to_hex()[..32]))
     }
 
+    /// Whether it has the shape of [`TaskId::derived`].
+    #[must_use]
+    pub fn is_derived(&self) -> bool {
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        self.0
+            .strip_prefix("k-")
+            .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(hex))
+    }
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -155,6 +164,8 @@ mod tests {
     fn derived_ids_depend_on_cause_and_key_and_their_border() {
         assert_eq!(TaskId::derived("a", "b"), TaskId::derived("a", "b"));
         assert_ne!(TaskId::derived("a", "bc"), TaskId::derived("ab", "c"));
+        assert!(TaskId::derived("a", "b").is_derived());
+        assert!(!TaskId::new("k-12").unwrap().is_derived());
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct RuntimeConfig {
     pub outcome: Limits,
     /// Children and follow-ups of one decision.
     pub children_max: usize,
+    /// Longest chain of tasks that follow from each other.
+    pub steps_max: usize,
     /// Tries of a task whose agent panics or whose facts cannot be read, and of one whose process died.
     pub tries_max: u32,
     pub interrupted_tries_max: u32,
@@ -76,6 +78,7 @@ impl Default for RuntimeConfig {
                 bytes_max: 900_000,
             },
             children_max: 20_000,
+            steps_max: 64,
             tries_max: 3,
             interrupted_tries_max: 20,
             stale_max: 50,
@@ -121,7 +124,8 @@ struct Core<P, C> {
     alive: AtomicUsize,
     timers: Notify,
     announced: Arc<Notify>,
-    abandoned: AtomicU64,
+    /// Decisions that hang, by now.
+    abandoned: Arc<AtomicU64>,
     fatal: watch::Sender<Option<String>>,
 }
 
@@ -171,7 +175,7 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
             alive: AtomicUsize::new(0),
             timers: Notify::new(),
             announced: Arc::new(Notify::new()),
-            abandoned: AtomicU64::new(0),
+            abandoned: Arc::new(AtomicU64::new(0)),
             fatal: watch::channel(None).0,
         });
         let runtime = Self { core };
@@ -188,9 +192,12 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     fn keep(&self, job: Job) {
         self.core.alive.fetch_add(1, Ordering::AcqRel);
         let core = Arc::clone(&self.core);
+        let ended = core.clock.spawn(job);
         // The handle is not needed: the end is counted in `alive`, which `drain` waits for.
         drop(self.core.clock.spawn(Box::pin(async move {
-            job.await;
+            if let Err(panic) = ended.await {
+                core.give_up(format!("a part of the runtime panicked: {panic}"));
+            }
             core.alive.fetch_sub(1, Ordering::AcqRel);
             core.drained.notify_waiters();
         })));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::criteria::Criterion;
-use crate::id::TaskId;
+use crate::id::{AgentName, TaskId};
 
 /// The protocol this build speaks; another major version is refused.
 pub const TASK_PROTOCOL: &str = "task/1";
@@ -54,6 +54,10 @@ pub struct Task {
     /// W3C trace context; comes back on the result and the events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// The agents of the tasks this one follows from, oldest first; never read from an envelope.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
+    pub chain: Vec<AgentName>,
 }
 
 fn protocol() -> String {
@@ -129,6 +133,7 @@ impl Task {
             dry_run: false,
             reply_to: None,
             traceparent: None,
+            chain: Vec::new(),
         }
     }
 
@@ -157,7 +162,12 @@ impl Task {
     /// The hash that tells whether a second envelope with the same id is the same task.
     #[must_use]
     pub fn body_hash(&self) -> String {
-        let canonical = serde_json::to_vec(self).expect("a task is plain data and always serializes");
+        // A second delivery comes with a trace of its own and is the same task all the same.
+        let untraced = Self {
+            traceparent: None,
+            ..self.clone()
+        };
+        let canonical = serde_json::to_vec(&untraced).expect("a task is plain data and always serializes");
         blake3::hash(&canonical).to_hex().to_string()
     }
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use jiff::civil::Date;
 use kunder_agent_core::door::{Answer, Refusal, RefusalCode};
 use kunder_agent_core::envelope::Envelope;
-use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Question, Report};
+use kunder_agent_core::id::TaskId;
+use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Question, QuestionOption, Report};
 use kunder_agent_core::task::{Locale, Task};
-use kunder_agents::commands::{Command, Parsed, QuickCommand, parse, usages};
+use kunder_agents::commands::{Parsed, QuickCommand, parse, usages};
 use kunder_domain::fact::CustomerId;
 use kunder_domain::names::{Lookup, NameIndex};
 use serde::{Deserialize, Serialize};
@@ -21,13 +23,14 @@ const WAIT: Duration = Duration::from_secs(25);
 /// How long a question stays open.
 const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// A question that waits for its answer.
+/// The last request of a conversation: if its outcome asks something, the next words may be the answer.
 #[derive(Serialize, Deserialize)]
-struct Open {
+struct Last {
+    task_id: TaskId,
     agent: String,
     command: String,
     locale: Locale,
-    question: Question,
+    as_of: Option<Date>,
 }
 
 impl Service {
@@ -40,30 +43,47 @@ impl Service {
             }
             _ => None,
         };
-        let (agent, command, customer, hint) = match (continued, parsed) {
-            (Some((open, customer)), _) => (open.agent, open.command, Some(customer), Some(open.locale)),
-            (
-                None,
-                Parsed::Command(Command {
-                    agent,
-                    command,
-                    customer,
-                    locale_hint,
-                }),
-            ) => (agent.to_owned(), command.to_owned(), customer, locale_hint),
-            (None, Parsed::Unknown { suggestions }) => return Ok(self.unknown(&request, &suggestions)),
-        };
+        match (continued, parsed) {
+            (Some((last, customer)), _) => {
+                let command = (last.agent.clone(), last.command.clone());
+                self.send(request, command, Some(customer), Some(last)).await
+            }
+            (None, Parsed::Command(found)) => {
+                let request = ChatRequest {
+                    locale: request.locale.or(found.locale_hint),
+                    ..request
+                };
+                self.send(
+                    request,
+                    (found.agent.to_owned(), found.command.to_owned()),
+                    found.customer,
+                    None,
+                )
+                .await
+            }
+            (None, Parsed::Unknown { suggestions }) => Ok(self.unknown(&request, &suggestions)),
+        }
+    }
+
+    /// Sends a command to its agent and waits for the outcome.
+    async fn send(
+        &self,
+        request: ChatRequest,
+        (agent, command): (String, String),
+        customer: Option<String>,
+        last: Option<Last>,
+    ) -> Result<ChatReply, Refusal> {
         let mut task = Task::new(self.new_id(), &agent, &command);
-        task.instruction.text = Some(request.text.clone());
-        task.locale = request.locale.or(hint);
-        task.as_of = request.as_of;
-        task.requested_by.clone_from(&request.user);
+        task.locale = request.locale.or(last.as_ref().map(|last| last.locale));
+        task.as_of = request.as_of.or(last.and_then(|last| last.as_of));
+        task.instruction.text = Some(request.text);
+        task.requested_by = request.user;
         if let Some(customer) = customer {
             task.instruction
                 .params
                 .insert("customer".to_owned(), Value::String(customer));
         }
-        let locale = task.locale();
+        let (locale, as_of) = (task.locale(), task.as_of);
         let receipt = self
             .accept(
                 Envelope {
@@ -73,19 +93,31 @@ impl Service {
                 None,
             )
             .await?;
+        if let Some(conversation) = &request.conversation {
+            let task_id = receipt.task_id.clone();
+            let last = Last {
+                task_id,
+                agent: agent.clone(),
+                command,
+                locale,
+                as_of,
+            };
+            let json = serde_json::to_string(&last).expect("a request is plain data and always serializes");
+            let expires = self.clock.now() + QUESTION_LIFE;
+            self.store
+                .put_conversation(conversation, &json, expires)
+                .await
+                .map_err(|error| away(&error))?;
+        }
         let wait = request.wait_ms.map_or(WAIT, Duration::from_millis).min(WAIT);
-        match self.runtime.outcome(&receipt.task_id, wait).await? {
-            Answer::Outcome(outcome) => {
-                self.remember(&request, &agent, &command, locale, &outcome)
-                    .await?;
-                Ok(ChatReply {
-                    text: words(&outcome),
-                    outcome: Some(*outcome),
-                    task_id: None,
-                    result: None,
-                })
-            }
-            Answer::Pending(status) => Ok(ChatReply {
+        Ok(match self.runtime.outcome(&receipt.task_id, wait).await? {
+            Answer::Outcome(outcome) => ChatReply {
+                text: words(&outcome),
+                outcome: Some(*outcome),
+                task_id: None,
+                result: None,
+            },
+            Answer::Pending(status) => ChatReply {
                 text: locale
                     .pick(
                         "Arbetet pågår. Svaret kommer när det är klart.",
@@ -95,63 +127,40 @@ impl Service {
                 outcome: None,
                 result: Some(self.runtime.subjects().result(&agent, status.task_id.as_str())),
                 task_id: Some(status.task_id),
-            }),
-        }
+            },
+        })
     }
 
-    /// The open question of a conversation, and the option that the text picks: its number, or its name.
-    async fn continued(&self, conversation: &str, text: &str) -> Result<Option<(Open, String)>, Refusal> {
+    /// The last request of a conversation, if it asked something back, and the option that the text picks: by its
+    /// number, or by its name.
+    async fn continued(&self, conversation: &str, text: &str) -> Result<Option<(Last, String)>, Refusal> {
         let stored = self
             .store
             .conversation(conversation, self.clock.now())
             .await
             .map_err(|error| away(&error))?;
-        let Some(open) = stored.and_then(|json| serde_json::from_str::<Open>(&json).ok()) else {
+        let Some(last) = stored.and_then(|json| serde_json::from_str::<Last>(&json).ok()) else {
             return Ok(None);
         };
-        let options = &open.question.options;
-        let by_number = text
-            .trim()
-            .trim_end_matches('.')
-            .parse::<usize>()
-            .ok()
-            .and_then(|number| options.get(number.checked_sub(1)?));
+        let question = self
+            .runtime
+            .status(&last.task_id)
+            .await?
+            .outcome
+            .and_then(|outcome| outcome.report.question);
+        let Some(Question { options, .. }) = question else {
+            return Ok(None);
+        };
+        let number = text.trim().trim_end_matches('.').parse::<usize>().ok();
+        let by_number = number.and_then(|number| options.get(number.checked_sub(1)?));
         let picked = by_number.map(|option| option.id.clone()).or_else(|| {
-            let names = NameIndex::new(
-                options
-                    .iter()
-                    .map(|option| (CustomerId::new(option.id.clone()), option.label.clone())),
-            );
-            match names.find(text) {
+            let named = |option: &QuestionOption| (CustomerId::new(option.id.clone()), option.label.clone());
+            match NameIndex::new(options.iter().map(named)).find(text) {
                 Lookup::Found(id) => Some(id.0),
                 Lookup::Ambiguous(_) | Lookup::Unknown(_) => None,
             }
         });
-        Ok(picked.map(|customer| (open, customer)))
-    }
-
-    async fn remember(
-        &self,
-        request: &ChatRequest,
-        agent: &str,
-        command: &str,
-        locale: Locale,
-        outcome: &Outcome,
-    ) -> Result<(), Refusal> {
-        let (Some(conversation), Some(question)) = (&request.conversation, &outcome.report.question) else {
-            return Ok(());
-        };
-        let open = Open {
-            agent: agent.to_owned(),
-            command: command.to_owned(),
-            locale,
-            question: question.clone(),
-        };
-        let json = serde_json::to_string(&open).expect("a question is plain data and always serializes");
-        self.store
-            .put_conversation(conversation, &json, self.clock.now() + QUESTION_LIFE)
-            .await
-            .map_err(|error| away(&error))
+        Ok(picked.map(|customer| (last, customer)))
     }
 
     /// Words that are no command fail with suggestions; nothing is guessed and nothing is journaled.
@@ -201,7 +210,15 @@ impl Service {
 pub fn words(outcome: &Outcome) -> String {
     let report = &outcome.report;
     if let Some(text) = &report.text {
-        return text.clone();
+        // What keeps it from being complete is said even where the agent's own words do not say it.
+        let unsaid = report
+            .blockers
+            .iter()
+            .filter(|blocker| !text.contains(blocker.as_str()));
+        return std::iter::once(text.clone())
+            .chain(unsaid.map(|blocker| format!("! {blocker}")))
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     let mut lines = vec![report.summary.clone()];
     lines.extend(

@@ -1,6 +1,6 @@
 //! The relay: announces what the outbox holds, in commit order, one lane per destination; none waits for another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,69 +39,78 @@ enum Lane {
 
 impl<C: Send + 'static> Relay<C> {
     /// Runs until told to stop; then makes one last go through every lane.
-    pub async fn run(mut self) {
+    pub async fn run(self) {
+        let mut stop = self.stop.clone();
         // The failures of each lane that is stuck, and when it is tried again.
         let mut stuck: BTreeMap<String, (u32, Timestamp)> = BTreeMap::new();
+        let mut busy: BTreeSet<String> = BTreeSet::new();
+        let mut lanes = FuturesUnordered::new();
         loop {
-            let stopping = *self.stop.borrow();
-            let next = match self.turn(&mut stuck, stopping).await {
-                Ok(next) => next,
+            let stopping = *stop.borrow();
+            let due = |stuck: &BTreeMap<String, (u32, Timestamp)>, destination: &String, now: Timestamp| {
+                stopping || stuck.get(destination).is_none_or(|(_, due)| *due <= now)
+            };
+            let now = self.clock.now();
+            let mut next = stuck.values().map(|(_, due)| *due).filter(|due| *due > now).min();
+            match self.journal.destinations().await {
+                Ok(destinations) => {
+                    for destination in destinations {
+                        if !busy.contains(&destination) && due(&stuck, &destination, now) {
+                            busy.insert(destination.clone());
+                            lanes.push(self.go(destination));
+                        }
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the relay cannot read the outbox");
-                    Some(self.clock.now() + PAUSE_FIRST * 10)
+                    next = Some(now + PAUSE_FIRST * 10);
                 }
-            };
+            }
             if stopping {
+                while lanes.next().await.is_some() {}
                 return;
             }
-            let until = next.unwrap_or(Timestamp::MAX);
             tokio::select! {
                 biased;
-                _ = self.stop.changed() => {}
+                _ = stop.changed() => {}
+                Some((destination, lane)) = lanes.next(), if !lanes.is_empty() => {
+                    busy.remove(&destination);
+                    self.settle(&mut stuck, destination, lane);
+                }
                 () = self.announced.notified() => {}
-                () = self.clock.sleep_until(until) => {}
+                () = self.clock.sleep_until(next.unwrap_or(Timestamp::MAX)) => {}
             }
         }
     }
 
-    /// One go through all lanes side by side; returns when the next stuck one is due.
-    async fn turn(
+    async fn go(&self, destination: String) -> (String, Result<Lane, JournalError>) {
+        let lane = self.lane(&destination).await;
+        (destination, lane)
+    }
+
+    /// Notes how a lane's go ended.
+    fn settle(
         &self,
         stuck: &mut BTreeMap<String, (u32, Timestamp)>,
-        all: bool,
-    ) -> Result<Option<Timestamp>, JournalError> {
-        let mut destinations = self.journal.destinations().await?;
-        let now = self.clock.now();
-        destinations.retain(|destination| all || stuck.get(destination).is_none_or(|(_, due)| *due <= now));
-        let mut lanes: FuturesUnordered<_> = destinations
-            .into_iter()
-            .map(|destination| async move {
-                let lane = self.lane(&destination).await;
-                (destination, lane)
-            })
-            .collect();
-        while let Some((destination, lane)) = lanes.next().await {
-            match lane? {
-                Lane::Empty => {
-                    stuck.remove(&destination);
-                }
-                Lane::More => {
-                    stuck.remove(&destination);
-                    self.announced.notify_one();
-                }
-                Lane::Stuck(reason) => {
-                    let failures = stuck
-                        .get(&destination)
-                        .map_or(1, |(failures, _)| failures.saturating_add(1));
-                    let pause = (PAUSE_FIRST * (1 << failures.min(12))).min(PAUSE_MAX);
-                    if failures == 1 {
-                        tracing::warn!(destination, reason, "announcements wait");
-                    }
-                    stuck.insert(destination, (failures, self.clock.now() + pause));
-                }
+        destination: String,
+        lane: Result<Lane, JournalError>,
+    ) {
+        let reason = match lane {
+            Ok(Lane::Empty | Lane::More) => {
+                stuck.remove(&destination);
+                return;
             }
+            Ok(Lane::Stuck(reason)) => reason,
+            Err(error) => error.to_string(),
+        };
+        let failures = stuck
+            .get(&destination)
+            .map_or(1, |(failures, _)| failures.saturating_add(1));
+        if failures == 1 {
+            tracing::warn!(destination, reason, "announcements wait");
         }
-        Ok(stuck.values().map(|(_, due)| *due).min())
+        let pause = (PAUSE_FIRST * (1 << failures.min(12))).min(PAUSE_MAX);
+        stuck.insert(destination, (failures, self.clock.now() + pause));
     }
 
     async fn lane(&self, destination: &str) -> Result<Lane, JournalError> {

@@ -1,7 +1,7 @@
 //! Which agent takes an event of another process, as which command (S0-20 to S0-25).
 
 use kunder_agent_core::door::{Incoming, Refusal, RefusalCode};
-use kunder_agent_core::envelope::{Envelope, object};
+use kunder_agent_core::envelope::{Envelope, is_traceparent, object};
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::task::Task;
 use serde_json::{Map, Value};
@@ -102,7 +102,7 @@ pub fn route(incoming: &Incoming, payload_bytes_max: usize) -> Result<Routed, Re
     task.context.customer = customer(&params);
     task.instruction.params = params;
     task.requested_by = Some(incoming.process.clone());
-    task.traceparent.clone_from(&incoming.traceparent);
+    task.traceparent = incoming.traceparent.clone().filter(|value| is_traceparent(value));
     Ok(Routed::Task(Box::new(Envelope {
         task,
         warnings: Vec::new(),

@@ -9,8 +9,8 @@ use kunder_agent_core::journal::TaskStatus;
 use kunder_agent_core::outcome::Outcome;
 use kunder_agent_core::task::Task;
 use kunder_agents::{customer_fetching, customer_health, onboarding, pipeline};
-use schemars::generate::SchemaSettings;
 use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 /// Where the schemas say they live; an identifier, not an address.
@@ -18,22 +18,61 @@ const BASE: &str = "urn:kunder:schema:";
 
 /// Examples that stand in `protocols/examples`, each beside the schema it obeys; the names of the seeds are aliases and obey none.
 pub const EXAMPLES: [(&str, &str, &str); 8] = [
-    ("task.json", "task", include_str!("../../../protocols/examples/task.json")),
-    ("task-seed-names.json", "", include_str!("../../../protocols/examples/task-seed-names.json")),
-    ("outcome.json", "outcome", include_str!("../../../protocols/examples/outcome.json")),
-    ("event-at-risk.json", "event", include_str!("../../../protocols/examples/event-at-risk.json")),
-    ("task-status.json", "task-status", include_str!("../../../protocols/examples/task-status.json")),
-    ("refusal.json", "refusal", include_str!("../../../protocols/examples/refusal.json")),
-    ("chat-request.json", "chat-request", include_str!("../../../protocols/examples/chat-request.json")),
-    ("chat-reply.json", "chat-reply", include_str!("../../../protocols/examples/chat-reply.json")),
+    (
+        "task.json",
+        "task",
+        include_str!("../../../protocols/examples/task.json"),
+    ),
+    (
+        "task-seed-names.json",
+        "",
+        include_str!("../../../protocols/examples/task-seed-names.json"),
+    ),
+    (
+        "outcome.json",
+        "outcome",
+        include_str!("../../../protocols/examples/outcome.json"),
+    ),
+    (
+        "event-at-risk.json",
+        "event",
+        include_str!("../../../protocols/examples/event-at-risk.json"),
+    ),
+    (
+        "task-status.json",
+        "task-status",
+        include_str!("../../../protocols/examples/task-status.json"),
+    ),
+    (
+        "refusal.json",
+        "refusal",
+        include_str!("../../../protocols/examples/refusal.json"),
+    ),
+    (
+        "chat-request.json",
+        "chat-request",
+        include_str!("../../../protocols/examples/chat-request.json"),
+    ),
+    (
+        "chat-reply.json",
+        "chat-reply",
+        include_str!("../../../protocols/examples/chat-reply.json"),
+    ),
 ];
 
 /// Every file of `protocols/`, as path and content.
 #[must_use]
 pub fn files() -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = schemas().into_iter().map(|(name, schema)| (format!("{name}.schema.json"), pretty(&schema))).collect();
+    let mut files: Vec<(String, String)> = schemas()
+        .into_iter()
+        .map(|(name, schema)| (format!("{name}.schema.json"), pretty(&schema)))
+        .collect();
     files.push(("events.json".to_owned(), pretty(&events::catalogue())));
-    files.extend(EXAMPLES.iter().map(|(name, _, text)| (format!("examples/{name}"), (*text).to_owned())));
+    files.extend(
+        EXAMPLES
+            .iter()
+            .map(|(name, _, text)| (format!("examples/{name}"), (*text).to_owned())),
+    );
     files
 }
 
@@ -59,7 +98,10 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("task", task(input())),
         ("outcome", outcome(output())),
-        ("task-status", named(output().into_root_schema_for::<TaskStatus>(), "task-status")),
+        (
+            "task-status",
+            named(output().into_root_schema_for::<TaskStatus>(), "task-status"),
+        ),
         ("event", event(output())),
         ("refusal", refusal()),
         ("chat-request", chat_request()),
@@ -83,12 +125,14 @@ fn task(generator: SchemaGenerator) -> Value {
         schema["properties"][name] = json!({"anyOf": [object, text, {"type": "null"}]});
     }
     let list = schema["properties"]["acceptanceCriteria"].take();
-    schema["properties"]["acceptanceCriteria"] = json!({"anyOf": [list, {"$ref": "#/$defs/Criterion"}, {"type": "null"}]});
+    schema["properties"]["acceptanceCriteria"] =
+        json!({"anyOf": [list, {"$ref": "#/$defs/Criterion"}, {"type": "null"}]});
     schema["$defs"]["Measure"]["properties"]["metric"]["minLength"] = json!(1);
     schema["$defs"]["Measure"]["properties"]["value"] = json!({"type": ["number", "string", "boolean"]});
     let customer = schema["$defs"]["Context"]["properties"]["customer"].take();
     let named = |key: &str| json!({"type": "object", "properties": {key: text}, "required": [key]});
-    schema["$defs"]["Context"]["properties"]["customer"] = json!({"anyOf": [customer, named("id"), named("name")]});
+    schema["$defs"]["Context"]["properties"]["customer"] =
+        json!({"anyOf": [customer, named("id"), named("name")]});
     schema["description"] = json!(
         "The task envelope of the Input Protocol, canonical names. Other spellings that are understood, in any case: \
          TaskId, Context/Kontext, Instructie/Instruktion, Acceptatiecriteria/Acceptanskriterier."
@@ -99,13 +143,31 @@ fn task(generator: SchemaGenerator) -> Value {
 /// The outcome with the blocks that the agents add. What is not complete says why (S3-58).
 fn outcome(mut generator: SchemaGenerator) -> Value {
     let blocks = [
-        ("health", generator.subschema_for::<Vec<customer_health::HealthRow>>()),
-        ("todos", generator.subschema_for::<Vec<customer_health::TodoRow>>()),
-        ("strategy", generator.subschema_for::<customer_health::StrategyMetrics>()),
-        ("onboarding", generator.subschema_for::<onboarding::OnboardingBlock>()),
+        (
+            "health",
+            generator.subschema_for::<Vec<customer_health::HealthRow>>(),
+        ),
+        (
+            "todos",
+            generator.subschema_for::<Vec<customer_health::TodoRow>>(),
+        ),
+        (
+            "strategy",
+            generator.subschema_for::<customer_health::StrategyMetrics>(),
+        ),
+        (
+            "onboarding",
+            generator.subschema_for::<onboarding::OnboardingBlock>(),
+        ),
         ("pipeline", generator.subschema_for::<pipeline::PipelineBlock>()),
-        ("brief", generator.subschema_for::<customer_fetching::BriefBlock>()),
-        ("story", generator.subschema_for::<customer_fetching::StoryBlock>()),
+        (
+            "brief",
+            generator.subschema_for::<customer_fetching::BriefBlock>(),
+        ),
+        (
+            "story",
+            generator.subschema_for::<customer_fetching::StoryBlock>(),
+        ),
     ];
     let mut schema = named(generator.into_root_schema_for::<Outcome>(), "outcome");
     for (name, block) in blocks {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::door::{AgentCard, Answer, Door, Incoming, Receipt, Refusal, RefusalCode};
-use kunder_agent_core::envelope::{Envelope, read};
+use kunder_agent_core::envelope::{Envelope, is_traceparent, read};
 use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{Journal, TaskStatus};
 use kunder_agent_core::runtime::Runtime;
@@ -51,6 +51,26 @@ impl Service {
     ) -> Result<Receipt, Refusal> {
         interpret(&mut envelope.task, addressed);
         self.runtime.submit(envelope, addressed).await
+    }
+
+    /// Ids and subjects that are ours alone: nobody outside may take the place of a task that follows from another,
+    /// or have an outcome sent where our own messages go.
+    fn is_free(&self, task: &Task) -> Result<(), Refusal> {
+        if task.task_id.is_derived() {
+            return Err(Refusal::field(
+                "taskId",
+                format!("`{}` has the shape of our own ids", task.task_id),
+            )
+            .hint("choose another id"));
+        }
+        let own = format!("{}.", self.runtime.subjects().process);
+        match &task.reply_to {
+            Some(subject) if subject.starts_with(&own) => {
+                let message = format!("`{subject}` is one of our own subjects");
+                Err(Refusal::field("replyTo", message).hint("the outcome comes on its result subject anyway"))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn respond(&self, request: Request) -> Result<Response, Refusal> {
@@ -186,8 +206,11 @@ impl Door for Service {
     ) -> Result<Receipt, Refusal> {
         let mut envelope = read(payload, self.runtime.config().payload_bytes_max)?;
         if envelope.task.traceparent.is_none() {
-            envelope.task.traceparent = traceparent.map(str::to_owned);
+            envelope.task.traceparent = traceparent
+                .filter(|value| is_traceparent(value))
+                .map(str::to_owned);
         }
+        self.is_free(&envelope.task)?;
         self.accept(envelope, agent).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::door::Door;
@@ -13,6 +14,8 @@ use tokio::sync::{Semaphore, watch};
 const FRAME_BYTES_MAX: u32 = 64 << 20;
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 128;
+/// Longest silence of a connection.
+const IDLE_MAX: Duration = Duration::from_secs(600);
 /// Longest path the operating system takes for a socket, with room to spare.
 const PATH_BYTES_MAX: usize = 100;
 
@@ -28,16 +31,11 @@ pub fn path(data: &Path) -> PathBuf {
     std::env::temp_dir().join(format!("kunder-{}.sock", &hash[..16]))
 }
 
-/// Listens until told to stop. The data folder's lock makes sure that a socket already there is a dead one.
+/// Makes the socket. The data folder's lock makes sure that one already there is a dead one.
 ///
 /// # Errors
-/// When the socket cannot be made.
-pub async fn listen(
-    data: &Path,
-    door: Arc<dyn Door>,
-    clock: Arc<dyn Clock>,
-    mut stop: watch::Receiver<bool>,
-) -> std::io::Result<()> {
+/// When it cannot be made.
+pub fn bind(data: &Path) -> std::io::Result<UnixListener> {
     let path = path(data);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -45,13 +43,32 @@ pub async fn listen(
     }
     let listener = UnixListener::bind(&path)?;
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers on the socket until told to stop, then takes it away.
+///
+/// # Errors
+/// When it cannot be taken away.
+pub async fn listen(
+    listener: UnixListener,
+    data: &Path,
+    door: Arc<dyn Door>,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
-        let accepted = tokio::select! {
+        let next = async {
+            let place = Arc::clone(&connections).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
             biased;
             _ = stop.changed() => break,
-            accepted = listener.accept() => accepted,
+            next = next => next,
         };
+        let Ok(place) = place else { break };
         let (stream, _) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -62,9 +79,6 @@ pub async fn listen(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&connections).acquire_owned().await else {
-            break;
-        };
         let door = Arc::clone(&door);
         // A connection ends with its client; the process does not wait for it.
         drop(clock.spawn(Box::pin(async move {
@@ -74,11 +88,16 @@ pub async fn listen(
             drop(place);
         })));
     }
-    std::fs::remove_file(&path)
+    std::fs::remove_file(path(data))
 }
 
 async fn converse(mut stream: UnixStream, door: &dyn Door) -> std::io::Result<()> {
-    while let Some(request) = read_frame(&mut stream).await? {
+    loop {
+        // Whoever says nothing for long makes room for others; a client that lives asks much more often.
+        let Ok(read) = tokio::time::timeout(IDLE_MAX, read_frame(&mut stream)).await else {
+            return Ok(());
+        };
+        let Some(request) = read? else { return Ok(()) };
         let response = match door.control(&request).await {
             Ok(response) => response,
             Err(refusal) => {
@@ -88,7 +107,6 @@ async fn converse(mut stream: UnixStream, door: &dyn Door) -> std::io::Result<()
         };
         write_frame(&mut stream, &response).await?;
     }
-    Ok(())
 }
 
 /// Reads a frame; `None` when the other side has closed.

@@ -1,7 +1,8 @@
 //! The data folder: one process at a time owns it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -39,7 +40,12 @@ impl DataFolder {
             path: path.to_owned(),
             cause,
         };
-        std::fs::create_dir_all(path).map_err(unavailable)?;
+        // What is in it is personal: a folder that is made here is its owner's alone.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(unavailable)?;
         let mut lock = OpenOptions::new()
             .read(true)
             .write(true)

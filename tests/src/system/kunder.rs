@@ -25,14 +25,20 @@ impl Kunder {
     /// On this data folder.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), scratch: tempfile::tempdir().expect("the temporary folder takes a folder") }
+        Self {
+            folder: folder.into(),
+            scratch: tempfile::tempdir().expect("the temporary folder takes a folder"),
+        }
     }
 
     /// On an empty folder that goes with the test.
     #[must_use]
     pub fn temporary() -> Self {
         let scratch = tempfile::tempdir().expect("the temporary folder takes a folder");
-        Self { folder: scratch.path().join("data"), scratch }
+        Self {
+            folder: scratch.path().join("data"),
+            scratch,
+        }
     }
 
     /// On a temporary folder in which `kunder demo` has run: the portfolio as of today, checked once, its alerts raised.
@@ -90,18 +96,35 @@ impl Kunder {
     #[track_caller]
     #[must_use]
     pub fn start_serve(&self, arguments: &[&str]) -> Serve {
-        let (out, log) = (self.scratch.path().join("serve.out"), self.scratch.path().join("serve.log"));
+        let (out, log) = (
+            self.scratch.path().join("serve.out"),
+            self.scratch.path().join("serve.log"),
+        );
         let stdout = std::fs::File::create(&out).expect("the temporary folder takes a file");
-        let stderr = OpenOptions::new().create(true).append(true).open(&log).expect("the temporary folder takes a file");
+        let stderr = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .expect("the temporary folder takes a file");
         let mut command = self.command();
-        command.arg("serve").args(arguments).stdin(Stdio::null()).stdout(stdout).stderr(stderr);
-        let child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        command
+            .arg("serve")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr);
+        let child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         Serve { child, out, log }
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(binary());
-        command.env_remove("KUNDER_DATA").env_remove("KUNDER_LOG").env("NO_COLOR", "1");
+        command
+            .env_remove("KUNDER_DATA")
+            .env_remove("KUNDER_LOG")
+            .env("NO_COLOR", "1");
         command.arg("--data").arg(&self.folder);
         command
     }
@@ -138,8 +161,13 @@ impl Serve {
     /// Asks it to stop by SIGTERM.
     pub fn terminate(&self) {
         // The shell's own `kill`: a small Debian has no other one.
-        let sent = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status();
-        assert!(sent.expect("a shell can be started").success(), "no process to stop");
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -TERM {}", self.child.id())])
+            .status();
+        assert!(
+            sent.expect("a shell can be started").success(),
+            "no process to stop"
+        );
     }
 
     /// Waits until it has ended; returns its exit code.
@@ -188,6 +216,10 @@ impl Drop for Serve {
 pub fn binary() -> PathBuf {
     let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debug/kunder");
     let path = std::env::var_os("KUNDER_BIN").map_or_else(built, PathBuf::from);
-    assert!(path.is_file(), "{} is missing: run `cargo build -p kunder`, or `cargo xtask test`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build -p kunder`, or `cargo xtask test`",
+        path.display()
+    );
     path
 }

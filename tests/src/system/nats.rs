@@ -29,18 +29,27 @@ impl Nats {
         let file = folder.path().join("nats.conf");
         std::fs::write(&file, lines).expect("the temporary folder takes a file");
         let store = folder.path().join("jetstream");
-        let arguments = ["-c".into(), file, "-js".into(), "-sd".into(), store].map(|argument: PathBuf| argument.display().to_string());
+        let arguments = ["-c".into(), file, "-js".into(), "-sd".into(), store]
+            .map(|argument: PathBuf| argument.display().to_string());
         Self::start_in(folder, arguments.to_vec())
     }
 
     #[must_use]
     pub fn start_without_jetstream() -> Self {
-        Self::start_in(tempfile::tempdir().expect("the temporary folder takes a folder"), Vec::new())
+        Self::start_in(
+            tempfile::tempdir().expect("the temporary folder takes a folder"),
+            Vec::new(),
+        )
     }
 
     fn start_in(folder: TempDir, arguments: Vec<String>) -> Self {
         let child = spawn(&folder, -1, &arguments);
-        let mut nats = Self { folder, child, port: 0, arguments };
+        let mut nats = Self {
+            folder,
+            child,
+            port: 0,
+            arguments,
+        };
         nats.port = nats.wait();
         nats
     }
@@ -70,11 +79,15 @@ impl Nats {
         let log = self.folder.path().join("log");
         eventually("nats-server writes its ports", || {
             if let Ok(Some(status)) = child.try_wait() {
-                panic!("nats-server ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+                panic!(
+                    "nats-server ended with {status}: {}",
+                    std::fs::read_to_string(&log).unwrap_or_default()
+                );
             }
             let mut files = std::fs::read_dir(self.folder.path()).ok()?.flatten();
             let file = files.find(|file| file.file_name().to_string_lossy().ends_with(&suffix))?;
-            let ports: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file.path()).ok()?).ok()?;
+            let ports: serde_json::Value =
+                serde_json::from_str(&std::fs::read_to_string(file.path()).ok()?).ok()?;
             ports["nats"][0].as_str()?.rsplit(':').next()?.parse().ok()
         })
     }
@@ -88,9 +101,16 @@ impl Drop for Nats {
 
 fn spawn(folder: &TempDir, port: i32, arguments: &[String]) -> Child {
     let mut command = Command::new(binary());
-    command.args(["-a", "127.0.0.1", "-p", &port.to_string(), "--ports_file_dir"]).arg(folder.path());
-    command.args(["-l".into(), folder.path().join("log")]).args(arguments);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["-a", "127.0.0.1", "-p", &port.to_string(), "--ports_file_dir"])
+        .arg(folder.path());
+    command
+        .args(["-l".into(), folder.path().join("log")])
+        .args(arguments);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.spawn().expect("nats-server can be started")
 }
 

@@ -30,18 +30,33 @@ impl Output {
     pub fn of(command: &mut Command, stdin: &[u8], limit: Duration) -> Self {
         let shown = format!("{command:?}");
         let (mut out, mut err, mut input) = (scratch(), scratch(), scratch());
-        input.write_all(stdin).and_then(|()| input.rewind()).expect("a scratch file takes the input");
+        input
+            .write_all(stdin)
+            .and_then(|()| input.rewind())
+            .expect("a scratch file takes the input");
         let same = |file: &File| Stdio::from(file.try_clone().expect("a scratch file has a second handle"));
-        let child = command.stdin(Stdio::from(input)).stdout(same(&out)).stderr(same(&err)).spawn();
+        let child = command
+            .stdin(Stdio::from(input))
+            .stdout(same(&out))
+            .stderr(same(&err))
+            .spawn();
         let mut child = child.unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
         let status = ended(&mut child, limit);
         let (stdout, stderr) = (text(&mut out), text(&mut err));
         let Some(status) = status else {
             let _ = child.kill();
             let _ = child.wait();
-            panic!("{shown} did not end within {} s\n--- stdout\n{stdout}\n--- stderr\n{stderr}", limit.as_secs());
+            panic!(
+                "{shown} did not end within {} s\n--- stdout\n{stdout}\n--- stderr\n{stderr}",
+                limit.as_secs()
+            );
         };
-        Self { status, stdout, stderr, command: shown }
+        Self {
+            status,
+            stdout,
+            stderr,
+            command: shown,
+        }
     }
 
     /// Itself, where the exit code is this one.
@@ -62,7 +77,8 @@ impl Output {
     #[track_caller]
     #[must_use]
     pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("standard output is not one JSON value: {error}\n{self}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("standard output is not one JSON value: {error}\n{self}"))
     }
 
     /// Standard output as one JSON value a line.
@@ -72,14 +88,20 @@ impl Output {
     #[track_caller]
     #[must_use]
     pub fn json_lines(&self) -> Vec<Value> {
-        let value = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("`{line}` is not JSON: {error}\n{self}"));
+        let value = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("`{line}` is not JSON: {error}\n{self}"))
+        };
         self.stdout.lines().map(value).collect()
     }
 }
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} exited with {}\n--- stdout\n{}\n--- stderr\n{}", self.command, self.status, self.stdout, self.stderr)
+        write!(
+            f,
+            "{} exited with {}\n--- stdout\n{}\n--- stderr\n{}",
+            self.command, self.status, self.stdout, self.stderr
+        )
     }
 }
 
@@ -103,6 +125,8 @@ fn scratch() -> File {
 
 fn text(file: &mut File) -> String {
     let mut bytes = Vec::new();
-    file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("a scratch file can be read");
+    file.rewind()
+        .and_then(|()| file.read_to_end(&mut bytes))
+        .expect("a scratch file can be read");
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -13,7 +13,10 @@ pub struct Stopwatch(Instant);
 impl Stopwatch {
     #[must_use]
     pub fn start() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "tests of whole processes wait in real time")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "tests of whole processes wait in real time"
+        )]
         Self(Instant::now())
     }
 
@@ -39,7 +42,11 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(watch.elapsed() < PATIENCE, "waited {} s, and not: {what}", PATIENCE.as_secs());
+        assert!(
+            watch.elapsed() < PATIENCE,
+            "waited {} s, and not: {what}",
+            PATIENCE.as_secs()
+        );
         pause(AGAIN);
     }
 }

@@ -58,8 +58,17 @@ impl Kept {
             let view = store.view(clock.now()).await.expect("the store can be read");
             Self {
                 counts: store.counts().await.expect("the store counts"),
-                waiting: store.waiting_announcements().await.expect("the outbox can be read").iter().map(|(_, count)| count).sum(),
-                customers: store.read(view, &Span::default()).await.expect("the customers can be read"),
+                waiting: store
+                    .waiting_announcements()
+                    .await
+                    .expect("the outbox can be read")
+                    .iter()
+                    .map(|(_, count)| count)
+                    .sum(),
+                customers: store
+                    .read(view, &Span::default())
+                    .await
+                    .expect("the customers can be read"),
             }
         })
     }
@@ -73,9 +82,13 @@ impl Kept {
         let copy = tempfile::tempdir().expect("the temporary folder takes a folder");
         let database = SqliteStore::file(folder);
         for end in ["", "-wal", "-shm"] {
-            let name = format!("{}{end}", database.file_name().unwrap_or_default().to_string_lossy());
+            let name = format!(
+                "{}{end}",
+                database.file_name().unwrap_or_default().to_string_lossy()
+            );
             if database.with_file_name(&name).exists() {
-                std::fs::copy(database.with_file_name(&name), copy.path().join(&name)).expect("the store can be copied");
+                std::fs::copy(database.with_file_name(&name), copy.path().join(&name))
+                    .expect("the store can be copied");
             }
         }
         Self::read(copy.path())
@@ -89,7 +102,10 @@ impl Kept {
 
     #[must_use]
     pub fn touchpoints(&self) -> usize {
-        self.customers.iter().map(|customer| customer.touchpoints.len()).sum()
+        self.customers
+            .iter()
+            .map(|customer| customer.touchpoints.len())
+            .sum()
     }
 
     #[must_use]
@@ -99,7 +115,10 @@ impl Kept {
 
     #[must_use]
     pub fn onboardings(&self) -> usize {
-        self.customers.iter().map(|customer| customer.onboardings.len()).sum()
+        self.customers
+            .iter()
+            .map(|customer| customer.onboardings.len())
+            .sum()
     }
 }
 

@@ -21,7 +21,12 @@ impl Python {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("py");
         let mut command = Command::new(tool("KUNDER_PYTHON", "Python with nats-py"));
         // No compiled files beside the scripts: the tree stays as it was checked out.
-        command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUTF8", "1").arg("-u").arg(folder.join(script)).arg(function);
+        command
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PYTHONUTF8", "1")
+            .arg("-u")
+            .arg(folder.join(script))
+            .arg(function);
         Self { command }
     }
 
@@ -47,6 +52,10 @@ impl Python {
 
 /// A tool that `cargo xtask tools` brings.
 pub(super) fn tool(variable: &str, name: &str) -> PathBuf {
-    let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file());
-    path.unwrap_or_else(|| panic!("{name} is missing ({variable} names no file): run `cargo xtask tools`, which brings it"))
+    let path = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_file());
+    path.unwrap_or_else(|| {
+        panic!("{name} is missing ({variable} names no file): run `cargo xtask tools`, which brings it")
+    })
 }

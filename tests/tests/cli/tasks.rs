@@ -14,12 +14,19 @@ fn send(kunder: &Kunder, envelope: impl AsRef<[u8]>, arguments: &[&str]) -> Outp
 #[test]
 fn an_envelope_from_a_file_and_from_standard_input() {
     let kunder = portfolio();
-    let envelope = r#"{"taskId": "t-1", "agent": "pipeline", "instruction": {"command": "pipeline-analysis"}}"#;
+    let envelope =
+        r#"{"taskId": "t-1", "agent": "pipeline", "instruction": {"command": "pipeline-analysis"}}"#;
     let path = file(&kunder, "task.json", envelope);
     let by_file = outcome(&kunder.run(&["task", "send", &path, "--json"]).exits(0));
-    assert_eq!((&by_file["taskId"], &by_file["agent"], &by_file["status"]), (&json!("t-1"), &json!("kunder/pipeline"), &json!("complete")));
+    assert_eq!(
+        (&by_file["taskId"], &by_file["agent"], &by_file["status"]),
+        (&json!("t-1"), &json!("kunder/pipeline"), &json!("complete"))
+    );
     let by_stdin = outcome(&send(&kunder, envelope, &["--json"]).exits(0));
-    assert_eq!(by_stdin, by_file, "the same task has the same outcome, to the moment");
+    assert_eq!(
+        by_stdin, by_file,
+        "the same task has the same outcome, to the moment"
+    );
     let words = send(&kunder, envelope, &[]).exits(0);
     assert!(words.stdout.starts_with("Pipeline-analys "), "{words}");
 
@@ -27,32 +34,82 @@ fn an_envelope_from_a_file_and_from_standard_input() {
     let named = outcome(&send(&kunder, without, &["--agent", "Customer-Health-Agent", "--json"]).exits(0));
     assert_eq!(named["agent"], "kunder/customer-health");
     let words = r#"{"taskId": "t-3", "instruction": "Hämta kundinfo Silverån Kanot & Kamratskap"}"#;
-    assert_eq!(outcome(&send(&kunder, words, &["--json"]).exits(0))["agent"], "kunder/customer-fetching");
-    let other = send(&kunder, envelope.replace("t-1", "t-4"), &["--agent", "onboarding"]);
-    fails(&other, 2, "`agent` is `pipeline` but the subject names `onboarding`", None);
+    assert_eq!(
+        outcome(&send(&kunder, words, &["--json"]).exits(0))["agent"],
+        "kunder/customer-fetching"
+    );
+    let other = send(
+        &kunder,
+        envelope.replace("t-1", "t-4"),
+        &["--agent", "onboarding"],
+    );
+    fails(
+        &other,
+        2,
+        "`agent` is `pipeline` but the subject names `onboarding`",
+        None,
+    );
 }
 
 /// S3-56, D-36, D-37: the seed's names are read, and said so; each criterion gets its verdict.
 #[test]
 fn the_examples_of_the_protocol_folder_are_understood() {
     let kunder = portfolio();
-    let example = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../protocols/examples").join(name).to_str().unwrap().to_owned();
-    let ours = outcome(&kunder.run(&["task", "send", &example("task.json"), "--json"]).exits(0));
-    let verdicts: Vec<&str> = ours["criteria"].as_array().unwrap().iter().map(|one| one["verdict"].as_str().unwrap()).collect();
+    let example = |name: &str| {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../protocols/examples")
+            .join(name)
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    let ours = outcome(
+        &kunder
+            .run(&["task", "send", &example("task.json"), "--json"])
+            .exits(0),
+    );
+    let verdicts: Vec<&str> = ours["criteria"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["verdict"].as_str().unwrap())
+        .collect();
     assert_eq!(verdicts, ["met", "met", "unknown"]);
     assert_eq!(ours["status"], "partial", "prose cannot be measured");
-    let seeds = kunder.run(&["task", "send", &example("task-seed-names.json")]).exits(1);
-    assert!(seeds.stdout.contains("Ingen kund heter ”Björklunda Studieförbund”."), "{seeds}");
-    assert!(seeds.stderr.contains("note: `Instructie` was read as `instruction`"), "{seeds}");
+    let seeds = kunder
+        .run(&["task", "send", &example("task-seed-names.json")])
+        .exits(1);
+    assert!(
+        seeds
+            .stdout
+            .contains("Ingen kund heter ”Björklunda Studieförbund”."),
+        "{seeds}"
+    );
+    assert!(
+        seeds
+            .stderr
+            .contains("note: `Instructie` was read as `instruction`"),
+        "{seeds}"
+    );
 }
 
 #[test]
 fn the_same_id_with_another_body_is_refused() {
     let kunder = portfolio();
     let _ = send(&kunder, r#"{"taskId": "t", "agent": "pipeline"}"#, &[]).exits(0);
-    let other = send(&kunder, r#"{"taskId": "t", "agent": "pipeline", "locale": "en"}"#, &[]);
-    fails(&other, 2, "`taskId` `t` belongs to a task with another body", Some("choose a new id"));
-    assert_eq!(kunder.run(&["task", "list", "--json"]).json_lines().len(), 2, "the analysis and its page");
+    let other = send(
+        &kunder,
+        r#"{"taskId": "t", "agent": "pipeline", "locale": "en"}"#,
+        &[],
+    );
+    fails(
+        &other,
+        2,
+        "`taskId` `t` belongs to a task with another body",
+        Some("choose a new id"),
+    );
+    let accepted = kunder.run(&["task", "list", "--json"]).json_lines();
+    assert_eq!(accepted.iter().filter(|task| task["taskId"] == "t").count(), 1);
 }
 
 #[test]
@@ -80,44 +137,105 @@ fn every_bad_envelope_names_what_is_wrong_and_is_not_stored() {
     for (envelope, error, hint) in bad {
         fails(&send(&kunder, envelope, &[]), 2, error, hint);
     }
-    fails(&kunder.run(&["task", "send", "/nowhere/task.json"]), 2, "cannot read /nowhere/task.json", None);
-    assert_eq!(kunder.run(&["task", "list"]).exits(0).stdout, "", "nothing of it was accepted");
-    assert_eq!(send(&kunder, r#"{"taskId": "t", "agent": "pipeline"}"#, &[]).status, 0, "and the id is still free");
+    fails(
+        &kunder.run(&["task", "send", "/nowhere/task.json"]),
+        2,
+        "cannot read /nowhere/task.json",
+        None,
+    );
+    assert_eq!(
+        kunder.run(&["task", "list"]).exits(0).stdout,
+        "",
+        "nothing of it was accepted"
+    );
+    assert_eq!(
+        send(&kunder, r#"{"taskId": "t", "agent": "pipeline"}"#, &[]).status,
+        0,
+        "and the id is still free"
+    );
 }
 
 #[test]
 fn status_cancel_and_list() {
     let kunder = portfolio();
-    fails(&kunder.run(&["task", "status", "t-9"]), 2, "`taskId` `t-9` is not known", None);
-    fails(&kunder.run(&["task", "cancel", "t-9"]), 2, "`taskId` `t-9` is not known", None);
-    fails(&kunder.run(&["task", "status", ""]), 2, "the task id must not be empty", None);
-    let answer = send(&kunder, r#"{"taskId": "t-1", "agent": "customer-health", "instruction": {"command": "list-todos"}}"#, &["--json"]).exits(0);
+    fails(
+        &kunder.run(&["task", "status", "t-9"]),
+        2,
+        "`taskId` `t-9` is not known",
+        None,
+    );
+    fails(
+        &kunder.run(&["task", "cancel", "t-9"]),
+        2,
+        "`taskId` `t-9` is not known",
+        None,
+    );
+    fails(
+        &kunder.run(&["task", "status", ""]),
+        2,
+        "the task id must not be empty",
+        None,
+    );
+    let answer = send(
+        &kunder,
+        r#"{"taskId": "t-1", "agent": "customer-health", "instruction": {"command": "list-todos"}}"#,
+        &["--json"],
+    )
+    .exits(0);
     let status = kunder.run(&["task", "status", "t-1", "--json"]).exits(0);
     assert_eq!(outcome(&status), outcome(&answer));
     let words = kunder.run(&["task", "status", "t-1"]).exits(0);
-    assert!(words.stdout.contains("customer-health    complete  t-1"), "{words}");
+    assert!(
+        words.stdout.contains("customer-health    complete  t-1"),
+        "{words}"
+    );
     // What has ended stays as it ended.
     let cancelled = kunder.run(&["task", "cancel", "t-1"]).exits(0);
-    assert!(cancelled.stdout.contains("complete  t-1") && cancelled.stdout.lines().count() == 1, "{cancelled}");
+    assert!(
+        cancelled.stdout.contains("complete  t-1") && cancelled.stdout.lines().count() == 1,
+        "{cancelled}"
+    );
 
-    let failed = send(&kunder, r#"{"taskId": "t-2", "instruction": "Hämta kundinfo Zzyzx"}"#, &["--json"]).exits(1);
+    let failed = send(
+        &kunder,
+        r#"{"taskId": "t-2", "instruction": "Hämta kundinfo Zzyzx"}"#,
+        &["--json"],
+    )
+    .exits(1);
     assert_eq!(outcome(&failed)["status"], "failed");
     let list = kunder.run(&["task", "list", "--json"]).exits(0).json_lines();
     let ids: Vec<&str> = list.iter().map(|task| task["taskId"].as_str().unwrap()).collect();
     assert_eq!(ids, ["t-2", "t-1"], "the newest first");
     let short = kunder.run(&["task", "list", "--limit", "1"]).exits(0);
     assert_eq!(short.stdout.lines().count(), 1);
-    assert!(short.stdout.contains("failed    t-2  Ingen kund heter"), "{short}");
+    assert!(
+        short.stdout.contains("failed    t-2  Ingen kund heter"),
+        "{short}"
+    );
 }
 
 /// A rehearsal answers like the real thing and changes nothing.
 #[test]
 fn a_dry_run_announces_nothing() {
     let kunder = portfolio();
-    let rehearsed = outcome(&send(&kunder, r#"{"taskId": "t-1", "agent": "customer-health", "dryRun": true}"#, &["--json"]).exits(0));
+    let rehearsed = outcome(
+        &send(
+            &kunder,
+            r#"{"taskId": "t-1", "agent": "customer-health", "dryRun": true}"#,
+            &["--json"],
+        )
+        .exits(0),
+    );
     assert_eq!(rehearsed["customers"]["critical"], 2);
     assert_eq!(super::announced(&kunder), 0);
-    let real = outcome(&send(&kunder, r#"{"taskId": "t-2", "agent": "customer-health"}"#, &["--json"]).exits(0));
+    let real = outcome(
+        &send(
+            &kunder,
+            r#"{"taskId": "t-2", "agent": "customer-health"}"#,
+            &["--json"],
+        )
+        .exits(0),
+    );
     assert_eq!(real["customers"], rehearsed["customers"]);
     assert!(super::announced(&kunder) > 5);
 }

@@ -19,9 +19,18 @@ impl Schemas {
         }
         let registry = registry.prepare().unwrap();
         let validator = |schema: &Value| {
-            jsonschema::options().with_registry(&registry).should_validate_formats(true).build(schema).unwrap()
+            jsonschema::options()
+                .with_registry(&registry)
+                .should_validate_formats(true)
+                .build(schema)
+                .unwrap()
         };
-        Self { named: schemas.iter().map(|(name, schema)| (*name, validator(schema))).collect() }
+        Self {
+            named: schemas
+                .iter()
+                .map(|(name, schema)| (*name, validator(schema)))
+                .collect(),
+        }
     }
 
     pub fn takes(&self, name: &str, document: &Value) -> bool {
@@ -35,18 +44,30 @@ impl Schemas {
 
     #[track_caller]
     pub fn check_with(schema: &Value, document: &Value) {
-        obeys(&jsonschema::options().should_validate_formats(true).build(schema).unwrap(), document);
+        obeys(
+            &jsonschema::options()
+                .should_validate_formats(true)
+                .build(schema)
+                .unwrap(),
+            document,
+        );
     }
 
     fn named(&self, name: &str) -> &Validator {
-        self.named.iter().find(|(known, _)| *known == name).map(|(_, validator)| validator).unwrap()
+        self.named
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, validator)| validator)
+            .unwrap()
     }
 }
 
 #[track_caller]
 fn obeys(validator: &Validator, document: &Value) {
-    let errors: Vec<String> =
-        validator.iter_errors(document).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+    let errors: Vec<String> = validator
+        .iter_errors(document)
+        .map(|error| format!("{} at {}", error, error.instance_path()))
+        .collect();
     assert!(errors.is_empty(), "{}\n{document:#}", errors.join("\n"));
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::criteria::{Criterion, Measure, Op};
+use crate::criteria::{CRITERIA_MAX, Criterion, Measure, Op};
 use crate::door::Refusal;
 use crate::task::{Context, Instruction, Locale};
 
@@ -83,6 +83,10 @@ pub(super) fn instruction(value: Option<Value>) -> Result<Instruction, Refusal> 
 pub(super) fn criteria(value: Option<Value>) -> Result<Vec<Criterion>, Refusal> {
     match value {
         None => Ok(Vec::new()),
+        Some(Value::Array(items)) if items.len() > CRITERIA_MAX => {
+            let message = format!("has {} criteria, at most {CRITERIA_MAX} are allowed", items.len());
+            Err(Refusal::field("acceptanceCriteria", message))
+        }
         Some(Value::Array(items)) => items
             .into_iter()
             .enumerate()
@@ -184,7 +188,8 @@ pub(super) fn reply_to(text: Option<String>) -> Result<Option<String>, Refusal> 
 }
 
 /// `00-<32 hex>-<16 hex>-<2 hex>`; another shape is dropped, as the W3C recommendation says.
-pub(super) fn is_traceparent(text: &str) -> bool {
+#[must_use]
+pub fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
     lengths.starts_with(&[2, 32, 16, 2])

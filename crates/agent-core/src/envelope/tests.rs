@@ -109,3 +109,51 @@ fn bytes_that_are_no_text_or_too_many_are_refused() {
         )
     );
 }
+
+/// A8 puts day and language into the context: they are never dropped in silence.
+#[test]
+fn day_and_language_are_read_from_the_context_too() {
+    let text = r#"{"taskId":"t","context":{"asOf":"2026-06-01","Locale":"en"}}"#;
+    let envelope = read(text.as_bytes(), LIMIT).unwrap();
+    assert_eq!(envelope.task.as_of, "2026-06-01".parse().ok());
+    assert_eq!(envelope.task.locale, Some(crate::task::Locale::En));
+    assert_eq!(envelope.warnings.len(), 2);
+    refused(
+        r#"{"taskId":"t","asOf":"2026-06-02","context":{"asOf":"2026-06-01"}}"#,
+        "400 `context.asOf` differs from `asOf`",
+    );
+}
+
+/// What is stored around a payload must still be readable when it comes back.
+#[test]
+fn a_payload_that_is_nested_too_deep_and_criteria_that_are_too_many_are_refused() {
+    let deep = format!(
+        r#"{{"taskId":"t","context":{}1{}}}"#,
+        r#"{"a":"#.repeat(80),
+        "}".repeat(80)
+    );
+    refused(&deep, "400 the payload is nested more than 64 levels deep");
+    let many = format!(
+        r#"{{"taskId":"t","acceptanceCriteria":[{}]}}"#,
+        vec![r#""x""#; 101].join(",")
+    );
+    refused(
+        &many,
+        "400 `acceptanceCriteria` has 101 criteria, at most 100 are allowed",
+    );
+}
+
+/// A retry carries a span of its own.
+#[test]
+fn another_trace_is_the_same_task() {
+    let with = |trace: &str| {
+        let text = format!(
+            r#"{{"taskId":"t","traceparent":"00-{}-{}-01"}}"#,
+            trace.repeat(32),
+            trace.repeat(16)
+        );
+        read(text.as_bytes(), LIMIT).unwrap().task
+    };
+    assert!(with("a").traceparent.is_some());
+    assert_eq!(with("a").body_hash(), with("b").body_hash());
+}

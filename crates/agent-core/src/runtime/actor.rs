@@ -61,7 +61,11 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(agent = %name, %error, failures, "an actor cannot read the journal");
-                    core.pause(core.backoff(failures)).await;
+                    tokio::select! {
+                        biased;
+                        () = slot.mailbox.letters().woken() => {}
+                        () = core.pause(core.backoff(failures)) => {}
+                    }
                     slot.mailbox.nudge();
                 }
             }

@@ -31,7 +31,12 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         let slot = &core.slots[&name];
         task.agent = Some(name.to_string());
         command_exists(&task, &name, slot.agent.commands())?;
-        times_fit(core, &task)?;
+        if let Err(refusal) = times_fit(core, &task) {
+            // A second delivery is answered as the first was, also when its time is over by now.
+            if core.journal.status(&task.task_id).await.map_err(away)?.is_none() {
+                return Err(refusal);
+            }
+        }
 
         let place = slot.mailbox.reserve();
         if place.is_none() && core.journal.status(&task.task_id).await.map_err(away)?.is_none() {
@@ -74,11 +79,17 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
                     known: false,
                 })
             }
-            Acceptance::Known(status) => Ok(Receipt {
-                task_id,
-                agent: status.agent,
-                known: true,
-            }),
+            Acceptance::Known(status) => {
+                if status.outcome.is_none() {
+                    // Whoever submitted it first may have gone away between the journal and the mailbox.
+                    slot.mailbox.nudge();
+                }
+                Ok(Receipt {
+                    task_id,
+                    agent: status.agent,
+                    known: true,
+                })
+            }
             Acceptance::Conflict => {
                 let message = format!("`{task_id}` belongs to a task with another body");
                 let refusal = Refusal {
@@ -136,8 +147,7 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
 }
 
 pub(super) fn away(error: JournalError) -> Refusal {
-    Refusal::new(RefusalCode::Unavailable, error.to_string())
-        .hint("send it again later; nothing was accepted")
+    Refusal::new(RefusalCode::Unavailable, error.to_string()).hint("try again later")
 }
 
 fn resolve<P, C>(core: &Core<P, C>, task: &Task, addressed: Option<&str>) -> Result<AgentName, Refusal> {

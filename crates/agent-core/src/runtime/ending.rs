@@ -34,6 +34,13 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
     let mut artifacts = decision.artifacts;
     let mut announcements = Vec::new();
     let (end, told) = match decision.verdict {
+        Resolution::Wait(_) if record.joined => {
+            let reason = "it waits again after its children have ended".to_owned();
+            return Err(CommitError::Invalid {
+                task: record.id().clone(),
+                reason,
+            });
+        }
         Resolution::Wait(children) => (
             End::Wait(new_tasks(core, record, &children, Some(record.id()), now)?),
             None,
@@ -97,21 +104,13 @@ pub(super) async fn fail<P: Send + Sync, C: Send + 'static>(
         Locale::Sv => format!("Uppgiften misslyckades: {reason}."),
         Locale::En => format!("The task failed: {reason}."),
     };
-    match commit(
-        core,
-        record,
-        core.now(),
-        Decision::done(Report::failed(summary.clone(), summary)),
-    )
-    .await
-    {
-        Ok(())
-        | Err(
-            CommitError::AlreadyDone { .. }
-            | CommitError::LeaseLost { .. }
-            | CommitError::Stale { .. }
-            | CommitError::Invalid { .. },
-        ) => Ok(()),
+    let decision = Decision::done(Report::failed(summary.clone(), summary.clone()));
+    match commit(core, record, core.now(), decision).await {
+        Ok(()) | Err(CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. }) => Ok(()),
+        // Nothing of it can be what cannot be stored, except what was asked for: it ends without that.
+        Err(CommitError::Stale { .. } | CommitError::Invalid { .. }) => {
+            settled(end_from_outside(core, record, Report::failed(summary.clone(), summary)).await)
+        }
         Err(CommitError::Unavailable(error)) => Err(error),
     }
 }
@@ -129,15 +128,17 @@ pub(super) async fn expire<P: Send + Sync, C: Send + 'static>(
         Locale::Sv => format!("Tidsgränsen {deadline} passerade innan uppgiften var klar."),
         Locale::En => format!("The deadline {deadline} passed before the task was done."),
     };
-    match end_from_outside(core, record, Report::failed(summary.clone(), summary)).await {
-        Ok(())
-        | Err(
-            CommitError::AlreadyDone { .. }
-            | CommitError::LeaseLost { .. }
-            | CommitError::Stale { .. }
-            | CommitError::Invalid { .. },
-        ) => Ok(()),
+    settled(end_from_outside(core, record, Report::failed(summary.clone(), summary)).await)
+}
+
+/// Whether a task has ended, by us or by somebody else.
+fn settled(ended: Result<(), CommitError>) -> Result<(), JournalError> {
+    match ended {
+        Ok(()) | Err(CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. }) => Ok(()),
         Err(CommitError::Unavailable(error)) => Err(error),
+        Err(error @ (CommitError::Stale { .. } | CommitError::Invalid { .. })) => {
+            Err(JournalError(error.to_string()))
+        }
     }
 }
 
@@ -148,7 +149,7 @@ pub(super) async fn end_from_outside<P: Send + Sync, C: Send + 'static>(
     report: Report,
 ) -> Result<(), CommitError> {
     let now = core.now();
-    let (outcome, _) = outcome(core, record, record.new.now, now, report, &[]);
+    let outcome = bare(core, record, now, report);
     let announcements = results(core, record, &outcome, now);
     core.journal
         .cancel(record.id(), outcome.clone(), announcements)
@@ -157,6 +158,21 @@ pub(super) async fn end_from_outside<P: Send + Sync, C: Send + 'static>(
     core.nudge_all();
     core.announced.notify_one();
     Ok(())
+}
+
+/// An outcome of a task that nobody worked on: its criteria are not judged, and it has no artifacts.
+fn bare<P, C>(core: &Core<P, C>, record: &TaskRecord, now: Timestamp, report: Report) -> Outcome {
+    Outcome {
+        protocol: OUTCOME_PROTOCOL.to_owned(),
+        task_id: record.id().clone(),
+        agent: format!("{}/{}", core.config.process, record.new.agent),
+        started_at: record.new.now,
+        finished_at: now,
+        report,
+        criteria: Vec::new(),
+        warnings: record.new.warnings.clone(),
+        cut: Vec::new(),
+    }
 }
 
 fn outcome<P, C>(
@@ -174,21 +190,14 @@ fn outcome<P, C>(
     }
     let task = &record.new.task;
     let mut outcome = Outcome {
-        protocol: OUTCOME_PROTOCOL.to_owned(),
-        task_id: task.task_id.clone(),
-        agent: format!("{}/{}", core.config.process, record.new.agent),
         started_at: started,
-        finished_at: now,
-        report,
-        criteria: Vec::new(),
-        warnings: record.new.warnings.clone(),
-        cut: Vec::new(),
+        ..bare(core, record, now, report)
     };
-    outcome.criteria = task
-        .acceptance_criteria
-        .iter()
-        .map(|criterion| judge(criterion, &outcome, record.new.now))
-        .collect();
+    if !task.acceptance_criteria.is_empty() {
+        let whole = serde_json::to_value(&outcome).expect("an outcome is plain data and always serializes");
+        let judge = |criterion| judge(criterion, &outcome, &whole, record.new.now);
+        outcome.criteria = task.acceptance_criteria.iter().map(judge).collect();
+    }
     for verdict in outcome
         .criteria
         .iter()
@@ -260,8 +269,26 @@ fn new_tasks<P, C>(
                 draft.agent
             )));
         }
+        if let Some(circle) = draft.circle(&record.new.task, &record.new.agent) {
+            return Err(invalid(format!(
+                "its agents would call each other in a circle: {circle}"
+            )));
+        }
+        let mut task = draft.task(&record.new.task, &record.new.agent);
+        if task.chain.len() > core.config.steps_max {
+            return Err(invalid(format!(
+                "it would be step {} of a chain, at most {} are allowed",
+                task.chain.len(),
+                core.config.steps_max
+            )));
+        }
+        if parent.is_none() {
+            // What follows lives on after the task: its day is the day it runs, and it is not late when its cause was.
+            task.as_of = None;
+            task.deadline = None;
+        }
         Ok(NewTask {
-            task: draft.task(&record.new.task),
+            task,
             agent: draft.agent.clone(),
             lane: draft.customer.clone(),
             now: if parent.is_some() {

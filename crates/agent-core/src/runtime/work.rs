@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
@@ -22,6 +22,8 @@ enum Trouble {
     Stale(String),
     /// It may go better next time.
     Again(String),
+    /// Its deadline has passed.
+    Expired,
     /// It never will.
     Final(String),
     Store(JournalError),
@@ -66,6 +68,13 @@ async fn tries<P: Send + Sync + 'static, C: Send + 'static>(
         let pause = match trouble {
             Trouble::Settled => return,
             Trouble::Final(reason) => return settle(core, record, &reason).await,
+            Trouble::Expired => match ending::expire(core, record).await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%task, %error, "an expired task cannot be ended yet");
+                    core.backoff(1)
+                }
+            },
             Trouble::Stale(entity) => {
                 stale += 1;
                 if stale > core.config.stale_max {
@@ -129,8 +138,7 @@ async fn once<P: Send + Sync + 'static, C: Send + 'static>(
         .deadline
         .is_some_and(|deadline| deadline <= started)
     {
-        ending::expire(core, record).await.map_err(Trouble::Store)?;
-        return Ok(());
+        return Err(Trouble::Expired);
     }
     let joined = match record.joined {
         true => Some(core.journal.children(record.id()).await.map_err(Trouble::Store)?),
@@ -166,6 +174,9 @@ async fn gather<P: Send + Sync + 'static, C: Send + 'static>(
         biased;
         gathered = AssertUnwindSafe(agent.gather(work, &core.portfolio)).catch_unwind() => gathered,
         () = core.clock.sleep_until(limit) => {
+            if work.task.deadline == Some(limit) {
+                return Err(Trouble::Expired);
+            }
             return Err(Trouble::Final(format!("its facts were not there within {:?}", core.config.gather_limit)));
         }
     };
@@ -186,17 +197,30 @@ async fn decide<P: Send + Sync + 'static, C: Send + 'static>(
     work: Work,
     facts: Facts,
 ) -> Result<Decision<C>, Trouble> {
-    let limit = latest(core.now(), core.config.decide_limit, work.task.deadline);
+    let deadline = work.task.deadline;
+    let limit = latest(core.now(), core.config.decide_limit, deadline);
+    if deadline.is_some_and(|deadline| deadline <= core.now()) {
+        return Err(Trouble::Expired);
+    }
     let agent = Arc::clone(agent);
+    let left_alone = Arc::new(AtomicBool::new(false));
+    let (hanging, was_left) = (Arc::clone(&core.abandoned), Arc::clone(&left_alone));
     let computation = core.clock.compute(Box::new(move || {
         let decision: Decision<C> = agent.decide(&work, facts.as_ref());
+        if was_left.load(Ordering::Acquire) {
+            hanging.fetch_sub(1, Ordering::AcqRel);
+        }
         Box::new(decision)
     }));
     let computed = tokio::select! {
         biased;
         computed = computation => computed,
         () = core.clock.sleep_until(limit) => {
+            if deadline == Some(limit) {
+                return Err(Trouble::Expired);
+            }
             let abandoned = core.abandoned.fetch_add(1, Ordering::AcqRel) + 1;
+            left_alone.store(true, Ordering::Release);
             if abandoned >= core.config.abandoned_max {
                 core.give_up(format!("{abandoned} decisions hang"));
             }

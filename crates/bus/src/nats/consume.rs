@@ -131,6 +131,9 @@ impl Consumption {
 
     async fn consume(&mut self, consumer: &PullConsumer, breaks: &mut u32) -> Ended {
         let at_once = self.shared.config.accepts_max;
+        let mut connects = self.shared.connects.clone();
+        // The first connection is told of only after it was used.
+        let connection = (*connects.borrow()).max(1);
         let messages = consumer
             .stream()
             .max_messages_per_batch(at_once)
@@ -143,15 +146,13 @@ impl Consumption {
             Err(error) => return Ended::Broken(with_causes(&error)),
         };
         let mut stop = self.stop.clone();
-        let mut connects = self.shared.connects.clone();
-        connects.mark_unchanged();
         let mut accepting = FuturesUnordered::new();
         let ended = loop {
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break Ended::Stopped,
                 // What was asked for over the old connection may never come, and the library sees it by heartbeats only.
-                _ = connects.changed() => break Ended::Broken("connected anew".to_owned()),
+                () = newer(&mut connects, connection) => break Ended::Broken("connected anew".to_owned()),
                 Some(()) = accepting.next(), if !accepting.is_empty() => {}
                 message = messages.next(), if accepting.len() < at_once => match message {
                     Some(Ok(message)) => {
@@ -181,6 +182,11 @@ impl Consumption {
             () = clock.sleep_until(until) => true,
         }
     }
+}
+
+/// Ends when there is a newer connection than this one.
+async fn newer(connects: &mut watch::Receiver<u64>, connection: u64) {
+    let _ = connects.wait_for(|count| *count > connection).await;
 }
 
 /// Messages that were handed out but not looked at go back at once, instead of after the acknowledgement time.

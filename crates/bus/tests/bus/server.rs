@@ -63,6 +63,7 @@ impl TestServer {
     pub fn config(&self) -> NatsConfig {
         NatsConfig {
             answer_timeout_ms: 2_000,
+            ack_wait_ms: 2_000,
             ..NatsConfig::new(&self.url())
         }
     }

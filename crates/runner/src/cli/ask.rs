@@ -47,7 +47,10 @@ pub(super) async fn ask(client: &mut Client, request: ChatRequest) -> Result<Out
 pub(super) async fn wait(client: &mut Client, task_id: TaskId) -> Result<Outcome, Failure> {
     let bar = progress::bar(1, progress::PARTS, "working");
     loop {
-        let request = Request::Outcome { task_id: task_id.clone(), wait_ms: SLICE_MS };
+        let request = Request::Outcome {
+            task_id: task_id.clone(),
+            wait_ms: SLICE_MS,
+        };
         match client.call(&request).await? {
             Response::Outcome(outcome) => {
                 bar.finish_and_clear();
@@ -66,5 +69,8 @@ pub(super) async fn wait(client: &mut Client, task_id: TaskId) -> Result<Outcome
 
 pub(super) fn unexpected(response: &Response) -> Failure {
     let text = serde_json::to_string(response).unwrap_or_default();
-    Failure::failed(format!("the runtime answered something else than was asked: {}", text.chars().take(200).collect::<String>()))
+    Failure::failed(format!(
+        "the runtime answered something else than was asked: {}",
+        text.chars().take(200).collect::<String>()
+    ))
 }

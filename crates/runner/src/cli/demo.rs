@@ -40,24 +40,44 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<ExitCode, Fa
     let clock: Arc<dyn Clock> = match args.as_of {
         None => Arc::new(SystemClock::default()),
         Some(day) => {
-            let morning = day.at(9, 0, 0, 0).to_zoned(zone.clone()).map_err(|error| Failure::usage(format!("no such day: {error}")))?;
+            let morning = day
+                .at(9, 0, 0, 0)
+                .to_zoned(zone.clone())
+                .map_err(|error| Failure::usage(format!("no such day: {error}")))?;
             Arc::new(SystemClock::starting_at(morning.timestamp()))
         }
     };
     let today = clock.now().to_zoned(zone.clone()).date();
     let (folder, temporary) = match &common.data {
         Some(folder) => (folder.clone(), false),
-        None => (std::env::temp_dir().join(format!("kunder-demo-{:016x}", clock.random())), true),
+        None => (
+            std::env::temp_dir().join(format!("kunder-demo-{:016x}", clock.random())),
+            true,
+        ),
     };
-    let shown = show(common, &folder, config, clock, demo::generate(today, SEED, &zone), locale).await;
+    let shown = show(
+        common,
+        &folder,
+        config,
+        clock,
+        demo::generate(today, SEED, &zone),
+        locale,
+    )
+    .await;
     if temporary {
         let _ = std::fs::remove_dir_all(&folder);
     }
     shown?;
     if !common.json && !temporary {
         output::line(&match locale {
-            Locale::Sv => format!("\nPortföljen ligger kvar. Prova: kunder ask \"Pipeline-analys\" --data {}", folder.display()),
-            Locale::En => format!("\nThe portfolio stays. Try: kunder ask \"Pipeline analysis\" --data {}", folder.display()),
+            Locale::Sv => format!(
+                "\nPortföljen ligger kvar. Prova: kunder ask \"Pipeline-analys\" --data {}",
+                folder.display()
+            ),
+            Locale::En => format!(
+                "\nThe portfolio stays. Try: kunder ask \"Pipeline analysis\" --data {}",
+                folder.display()
+            ),
         });
     }
     Ok(ExitCode::SUCCESS)
@@ -72,17 +92,31 @@ async fn show(
     locale: Locale,
 ) -> Result<(), Failure> {
     let name = example(&facts);
-    let options = Options { data: PathBuf::from(folder), config, serve: false };
+    let options = Options {
+        data: PathBuf::from(folder),
+        config,
+        serve: false,
+    };
     let mut client = Client::Embedded(Box::new(App::open(options, clock).await?));
     if let Err(failure) = only_invented(&mut client, folder).await {
         client.close().await;
         return Err(failure);
     }
-    let count = facts.iter().map(|fact| &fact.customer).collect::<std::collections::BTreeSet<&CustomerId>>().len();
+    let count = facts
+        .iter()
+        .map(|fact| &fact.customer)
+        .collect::<std::collections::BTreeSet<&CustomerId>>()
+        .len();
     if !common.json {
         output::line(&match locale {
-            Locale::Sv => format!("En påhittad portfölj: {count} påhittade föreningar, {} fakta.", facts.len()),
-            Locale::En => format!("An invented portfolio: {count} invented Swedish associations, {} facts.", facts.len()),
+            Locale::Sv => format!(
+                "En påhittad portfölj: {count} påhittade föreningar, {} fakta.",
+                facts.len()
+            ),
+            Locale::En => format!(
+                "An invented portfolio: {count} invented Swedish associations, {} facts.",
+                facts.len()
+            ),
         });
     }
     client.call(&Request::Import { facts }).await?;
@@ -90,19 +124,30 @@ async fn show(
         ("Kör kundhälsokoll".to_owned(), "Run health check".to_owned()),
         (format!("Onboarding för {name}"), format!("Onboarding for {name}")),
         ("Pipeline-analys".to_owned(), "Pipeline analysis".to_owned()),
-        (format!("Hämta kundinfo {name}"), format!("Get customer info {name}")),
+        (
+            format!("Hämta kundinfo {name}"),
+            format!("Get customer info {name}"),
+        ),
     ] {
         let text = locale.pick(&sv, &en).to_owned();
         if !common.json {
             output::line(&format!("\n━━━ {text} ━━━\n"));
         }
-        let request = ChatRequest { text, locale: Some(locale), wait_ms: Some(400), ..ChatRequest::default() };
+        let request = ChatRequest {
+            text,
+            locale: Some(locale),
+            wait_ms: Some(400),
+            ..ChatRequest::default()
+        };
         let outcome = ask::ask(&mut client, request).await?;
         output::outcome(&outcome, common.json);
     }
     client.call(&Request::Settle { wait_ms: 30_000 }).await?;
     if !common.json {
-        output::line(&format!("\n━━━ {} ━━━\n", locale.pick("Larm och händelser", "Alerts and events")));
+        output::line(&format!(
+            "\n━━━ {} ━━━\n",
+            locale.pick("Larm och händelser", "Alerts and events")
+        ));
         digest::show(&mut client, locale).await?;
     }
     client.close().await;
@@ -121,10 +166,18 @@ async fn only_invented(client: &mut Client, folder: &std::path::Path) -> Result<
 
 /// The customer that is shown: the one being onboarded, which has most to tell.
 fn example(facts: &[kunder_domain::fact::Fact]) -> String {
-    let onboarding = facts.iter().rev().find(|fact| matches!(fact.body, FactBody::Onboarding { .. })).or(facts.first());
-    let Some(customer) = onboarding.map(|fact| &fact.customer) else { return String::new() };
+    let onboarding = facts
+        .iter()
+        .rev()
+        .find(|fact| matches!(fact.body, FactBody::Onboarding { .. }))
+        .or(facts.first());
+    let Some(customer) = onboarding.map(|fact| &fact.customer) else {
+        return String::new();
+    };
     let name = facts.iter().find_map(|fact| match &fact.body {
-        FactBody::Profile { field: name, value } if name == field::NAME && fact.customer == *customer => Some(value.clone()),
+        FactBody::Profile { field: name, value } if name == field::NAME && fact.customer == *customer => {
+            Some(value.clone())
+        }
         _ => None,
     });
     name.unwrap_or_else(|| customer.to_string())

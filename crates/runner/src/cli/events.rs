@@ -24,17 +24,28 @@ pub(crate) struct EventsArgs {
     after: u64,
 }
 
-pub(super) async fn run(common: &Common, args: &EventsArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    common: &Common,
+    args: &EventsArgs,
+    clock: Arc<dyn Clock>,
+) -> Result<ExitCode, Failure> {
     let mut client = common.client(Arc::clone(&clock)).await?;
     if args.follow && client.is_embedded() {
         client.close().await;
-        return Err(Failure::usage("nothing is being announced: no `kunder serve` runs on this folder").hint("start it, or leave --follow out"));
+        return Err(
+            Failure::usage("nothing is being announced: no `kunder serve` runs on this folder")
+                .hint("start it, or leave --follow out"),
+        );
     }
     let mut after = args.after;
     let shown = loop {
         match show(&mut client, after, common.json).await {
             Ok(last) if last > after => after = last,
-            Ok(_) if args.follow => clock.sleep_until(clock.now() + SignedDuration::from_millis(300)).await,
+            Ok(_) if args.follow => {
+                clock
+                    .sleep_until(clock.now() + SignedDuration::from_millis(300))
+                    .await
+            }
             Ok(_) => break Ok(ExitCode::SUCCESS),
             Err(failure) => break Err(failure),
         }
@@ -70,7 +81,10 @@ fn words(line: &EventLine) -> String {
     let text = |path: &&str| event.pointer(path).and_then(Value::as_str).map(str::to_owned);
     let first = |paths: &[&str]| paths.iter().find_map(text);
     let (subject, said) = match (first(&["/type"]), first(&["/instruction/text"])) {
-        (None, said) => (format!("→ {}", first(&["/agent"]).unwrap_or_else(|| line.subject.clone())), said),
+        (None, said) => (
+            format!("→ {}", first(&["/agent"]).unwrap_or_else(|| line.subject.clone())),
+            said,
+        ),
         (Some(_), _) => (line.subject.clone(), None),
     };
     let said = said.unwrap_or_else(|| {
@@ -78,13 +92,35 @@ fn words(line: &EventLine) -> String {
         let what = match (first(&["/data/from"]), first(&["/data/to"])) {
             (Some(from), Some(to)) => Some(format!("{from} → {to}")),
             (None, Some(to)) => Some(to),
-            (_, None) => first(&["/data/reasons/0", "/data/title", "/data/service", "/data/with", "/data/path", "/data/cause", "/instruction/command"]),
+            (_, None) => first(&[
+                "/data/reasons/0",
+                "/data/title",
+                "/data/service",
+                "/data/with",
+                "/data/path",
+                "/data/cause",
+                "/instruction/command",
+            ]),
         };
         let counts = event.pointer("/data/customers/total_managed").map(|total| {
-            let count = |name: &str| event.pointer(&format!("/data/customers/{name}")).cloned().unwrap_or_default();
-            format!("{total} customers: {} critical, {} at risk, {} healthy", count("critical"), count("at_risk"), count("healthy"))
+            let count = |name: &str| {
+                event
+                    .pointer(&format!("/data/customers/{name}"))
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            format!(
+                "{total} customers: {} critical, {} at risk, {} healthy",
+                count("critical"),
+                count("at_risk"),
+                count("healthy")
+            )
         });
-        [about, what, counts].into_iter().flatten().collect::<Vec<_>>().join(": ")
+        [about, what, counts]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(": ")
     });
     let time = line.committed_at.strftime("%Y-%m-%d %H:%M:%SZ");
     format!("{:>5}  {time}  {subject:<47}  {said}", line.number)

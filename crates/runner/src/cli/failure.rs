@@ -17,29 +17,49 @@ impl Failure {
     /// Exit code 1.
     #[must_use]
     pub fn failed(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, code: 1, held: false }
+        Self {
+            what: what.into(),
+            hint: None,
+            code: 1,
+            held: false,
+        }
     }
 
     /// Exit code 2: usage or configuration.
     #[must_use]
     pub fn usage(what: impl Into<String>) -> Self {
-        Self { what: what.into(), hint: None, code: 2, held: false }
+        Self {
+            what: what.into(),
+            hint: None,
+            code: 2,
+            held: false,
+        }
     }
 
     /// A refusal of the runtime: what the caller sent wrong is usage, the rest is failure.
     #[must_use]
     pub fn refused(refusal: Refusal) -> Self {
         let code = match refusal.code {
-            RefusalCode::Malformed | RefusalCode::Unknown | RefusalCode::Conflict | RefusalCode::TooLarge => 2,
+            RefusalCode::Malformed | RefusalCode::Unknown | RefusalCode::Conflict | RefusalCode::TooLarge => {
+                2
+            }
             RefusalCode::Busy | RefusalCode::Unavailable => 1,
         };
-        Self { what: refusal.to_string(), hint: refusal.hint, code, held: false }
+        Self {
+            what: refusal.to_string(),
+            hint: refusal.hint,
+            code,
+            held: false,
+        }
     }
 
     /// The data folder is in use by another process.
     #[must_use]
     pub fn held(what: impl Into<String>) -> Self {
-        Self { held: true, ..Self::usage(what) }
+        Self {
+            held: true,
+            ..Self::usage(what)
+        }
     }
 
     #[must_use]

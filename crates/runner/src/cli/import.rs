@@ -41,19 +41,31 @@ struct Sum {
     broken: Vec<RowError>,
 }
 
-pub(super) async fn run(common: &Common, args: &ImportArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    common: &Common,
+    args: &ImportArgs,
+    clock: Arc<dyn Clock>,
+) -> Result<ExitCode, Failure> {
     let mapping = Mapping::load(&args.map).map_err(|error| {
-        let hint = error.hint.clone().unwrap_or_else(|| "docs/import.md has the format".to_owned());
+        let hint = error
+            .hint
+            .clone()
+            .unwrap_or_else(|| "docs/import.md has the format".to_owned());
         Failure::usage(Failure::chain(&error)).hint(hint)
     })?;
     for file in &args.files {
         if !file.is_file() {
-            return Err(Failure::usage(format!("{} is not a file that can be read", file.display())));
+            return Err(Failure::usage(format!(
+                "{} is not a file that can be read",
+                file.display()
+            )));
         }
     }
     for file in &args.files {
         // A file that cannot be read this way is told before anything of the others is stored.
-        mapping.open(file).map_err(|error| Failure::usage(Failure::chain(&error)))?;
+        mapping
+            .open(file)
+            .map_err(|error| Failure::usage(Failure::chain(&error)))?;
     }
     let started = clock.now();
     let mut client = common.client(Arc::clone(&clock)).await?;
@@ -71,7 +83,11 @@ pub(super) async fn run(common: &Common, args: &ImportArgs, clock: Arc<dyn Clock
             eprintln!("error: {error}");
         }
         if let (Some(path), true) = (&errors, sum.broken.len() > TOLD_MAX) {
-            eprintln!("hint: all {} broken rows are listed in {}", sum.broken.len(), path.display());
+            eprintln!(
+                "hint: all {} broken rows are listed in {}",
+                sum.broken.len(),
+                path.display()
+            );
         }
     }
     let outcome = Outcome {
@@ -88,13 +104,25 @@ pub(super) async fn run(common: &Common, args: &ImportArgs, clock: Arc<dyn Clock
     Ok(output::outcome(&outcome, common.json))
 }
 
-async fn files(client: &mut Client, mapping: &Mapping, files: &[PathBuf], sum: &mut Sum) -> Result<(), Failure> {
+async fn files(
+    client: &mut Client,
+    mapping: &Mapping,
+    files: &[PathBuf],
+    sum: &mut Sum,
+) -> Result<(), Failure> {
     for file in files {
         let mut rows = mapping.open(file).map_err(|error| {
-            let hint = error.hint.clone().unwrap_or_else(|| "see what the mapping says of the file's format".to_owned());
+            let hint = error
+                .hint
+                .clone()
+                .unwrap_or_else(|| "see what the mapping says of the file's format".to_owned());
             Failure::usage(Failure::chain(&error)).hint(hint)
         })?;
-        let bar = progress::bar(rows.total_bytes().unwrap_or(0), progress::BYTES, &file.display().to_string());
+        let bar = progress::bar(
+            rows.total_bytes().unwrap_or(0),
+            progress::BYTES,
+            &file.display().to_string(),
+        );
         let batch_max = client.import_batch();
         let mut batch: Vec<Fact> = Vec::with_capacity(batch_max);
         while let Some(row) = rows.next() {
@@ -126,7 +154,9 @@ async fn send(client: &mut Client, facts: Vec<Fact>, imported: &mut Imported) ->
             imported.new += batch.new;
             imported.known += batch.known;
             imported.conflicting += batch.conflicting;
-            imported.examples.extend(batch.examples.iter().map(|id| told(&request, id)));
+            imported
+                .examples
+                .extend(batch.examples.iter().map(|id| told(&request, id)));
             imported.examples.truncate(TOLD_MAX);
             Ok(())
         }
@@ -136,16 +166,34 @@ async fn send(client: &mut Client, facts: Vec<Fact>, imported: &mut Imported) ->
 
 /// A fact by what it is and whose: its id says nothing to a person.
 fn told(request: &Request, id: &str) -> String {
-    let Request::Import { facts } = request else { return id.to_owned() };
-    let Some(fact) = facts.iter().find(|fact| fact.id == id) else { return id.to_owned() };
+    let Request::Import { facts } = request else {
+        return id.to_owned();
+    };
+    let Some(fact) = facts.iter().find(|fact| fact.id == id) else {
+        return id.to_owned();
+    };
     let body = serde_json::to_value(&fact.body).unwrap_or_default();
-    let kind = body.get("kind").and_then(serde_json::Value::as_str).unwrap_or("fact");
-    format!("{kind} of {} on {}", fact.customer, fact.observed.strftime("%Y-%m-%d"))
+    let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
+    let which = ["number", "key", "field"]
+        .into_iter()
+        .find_map(text)
+        .unwrap_or_default();
+    format!(
+        "{} {which} of customer {}",
+        text("kind").unwrap_or("fact"),
+        fact.customer
+    )
 }
 
 fn list_errors(args: &ImportArgs, broken: &[RowError]) -> Result<PathBuf, Failure> {
     let path = args.errors.clone().unwrap_or_else(|| {
-        let name = args.files.first().and_then(|file| file.file_name()).unwrap_or_default().to_string_lossy().into_owned();
+        let name = args
+            .files
+            .first()
+            .and_then(|file| file.file_name())
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         PathBuf::from(format!("{name}.errors.txt"))
     });
     let write = || -> std::io::Result<()> {
@@ -160,7 +208,12 @@ fn list_errors(args: &ImportArgs, broken: &[RowError]) -> Result<PathBuf, Failur
 }
 
 fn report(sum: &Sum, errors: Option<&std::path::Path>) -> Report {
-    let Imported { new, known, conflicting, .. } = sum.imported;
+    let Imported {
+        new,
+        known,
+        conflicting,
+        ..
+    } = sum.imported;
     let status = match (sum.rows, sum.broken.is_empty()) {
         (_, true) => Status::Complete,
         (0, false) => Status::Failed,
@@ -169,21 +222,40 @@ fn report(sum: &Sum, errors: Option<&std::path::Path>) -> Report {
     let broken = sum.broken.len();
     let summary = match (sum.rows, broken) {
         (0, 0) => "No rows to read.".to_owned(),
-        (rows, _) => format!("{} read, {broken} broken: {} new, {known} known already.", counted(rows, "row"), counted(new, "fact")),
+        (rows, _) => format!(
+            "{} read, {broken} broken: {} new, {known} known already.",
+            counted(rows, "row"),
+            counted(new, "fact")
+        ),
     };
     let mut report = Report::new(status, summary);
     if let Some(path) = errors {
-        report.blockers.push(format!("{} broken and left out; the list is in {}", counted(broken as u64, "row"), path.display()));
+        report.blockers.push(format!(
+            "{} broken and left out; the list is in {}",
+            counted(broken as u64, "row"),
+            path.display()
+        ));
     }
     if conflicting > 0 {
         let examples = sum.imported.examples.join(", ");
-        let more = if conflicting > sum.imported.examples.len() as u64 { " …" } else { "" };
-        report.block(format!("{} known with another content, kept as it was: {examples}{more}", counted(conflicting, "fact")));
+        let more = if conflicting > sum.imported.examples.len() as u64 {
+            " …"
+        } else {
+            ""
+        };
+        report.block(format!(
+            "{} known with another content, kept as it was: {examples}{more}",
+            counted(conflicting, "fact")
+        ));
     }
     report.set("import", &serde_json::json!({"rows": sum.rows, "broken": broken, "new": new, "known": known, "conflicting": conflicting}));
     report
 }
 
 fn counted(count: u64, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+    if count == 1 {
+        format!("1 {thing}")
+    } else {
+        format!("{count} {thing}s")
+    }
 }

@@ -78,32 +78,74 @@ pub(super) async fn log(common: &Common, args: LogArgs, clock: Arc<dyn Clock>) -
         Kind::Call => "call",
         Kind::Mail => "mail",
     };
-    let params = vec![("customer", args.customer), ("text", args.text), ("kind", kind.to_owned())];
-    send(common, "log-touchpoint", params, args.locale.map(Into::into), clock).await
+    let params = vec![
+        ("customer", args.customer),
+        ("text", args.text),
+        ("kind", kind.to_owned()),
+    ];
+    send(
+        common,
+        "log-touchpoint",
+        params,
+        args.locale.map(Into::into),
+        clock,
+    )
+    .await
 }
 
-pub(super) async fn todo(common: &Common, args: TodoArgs, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+pub(super) async fn todo(
+    common: &Common,
+    args: TodoArgs,
+    clock: Arc<dyn Clock>,
+) -> Result<ExitCode, Failure> {
     let (command, params) = match args.command {
-        TodoCommand::Add { customer, text, due, owner } => {
+        TodoCommand::Add {
+            customer,
+            text,
+            due,
+            owner,
+        } => {
             let mut params = vec![("customer", customer), ("text", text)];
             params.extend(due.map(|due| ("due", due.to_string())));
             params.extend(owner.map(|owner| ("owner", owner)));
             ("add-todo", params)
         }
         TodoCommand::Done { customer, todo } => ("finish-todo", vec![("customer", customer), ("key", todo)]),
-        TodoCommand::List { customer } => ("list-todos", customer.map(|customer| ("customer", customer)).into_iter().collect()),
+        TodoCommand::List { customer } => (
+            "list-todos",
+            customer
+                .map(|customer| ("customer", customer))
+                .into_iter()
+                .collect(),
+        ),
     };
     send(common, command, params, args.locale.map(Into::into), clock).await
 }
 
-async fn send(common: &Common, command: &str, params: Vec<(&str, String)>, locale: Option<Locale>, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+async fn send(
+    common: &Common,
+    command: &str,
+    params: Vec<(&str, String)>,
+    locale: Option<Locale>,
+    clock: Arc<dyn Clock>,
+) -> Result<ExitCode, Failure> {
     let mut task = Task::new(new_id(clock.as_ref()), "customer-health", command);
-    task.instruction.params = params.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
+    task.instruction.params = params
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Value::String(value)))
+        .collect();
     task.requested_by = std::env::var("USER").ok();
     task.locale = locale;
     let envelope = serde_json::to_string(&task).expect("a task is plain data and always serializes");
     let mut client = common.client(clock).await?;
-    let answered = match client.call(&Request::Send { agent: None, envelope, wait_ms: 400 }).await {
+    let answered = match client
+        .call(&Request::Send {
+            agent: None,
+            envelope,
+            wait_ms: 400,
+        })
+        .await
+    {
         Ok(Response::Outcome(outcome)) => Ok(*outcome),
         Ok(Response::Pending(status)) => ask::wait(&mut client, status.task_id).await,
         Ok(other) => Err(ask::unexpected(&other)),

@@ -19,17 +19,41 @@ pub(super) async fn run(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCo
     let cannot = |error: std::io::Error| Failure::failed(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    let app = App::open(Options { data: data.clone(), config, serve: true }, Arc::clone(&clock)).await?;
+    let app = App::open(
+        Options {
+            data: data.clone(),
+            config,
+            serve: true,
+        },
+        Arc::clone(&clock),
+    )
+    .await?;
+    // Before it is said that it serves: who reads that may come at once.
+    let listener = match socket::bind(&data) {
+        Ok(listener) => listener,
+        Err(error) => {
+            app.close().await;
+            return Err(Failure::usage(format!(
+                "cannot listen on {}: {error}",
+                socket::path(&data).display()
+            )));
+        }
+    };
     let (stop, stopped) = watch::channel(false);
     let (door, socket_clock, socket_data) = (Arc::new(app.service.clone()), Arc::clone(&clock), data.clone());
     let (broken, mut socket_broken) = watch::channel(None::<String>);
     let listening = clock.spawn(Box::pin(async move {
-        if let Err(error) = socket::listen(&socket_data, door, socket_clock, stopped).await {
+        if let Err(error) = socket::listen(listener, &socket_data, door, socket_clock, stopped).await {
             broken.send_replace(Some(error.to_string()));
         }
     }));
     tracing::info!(data = %data.display(), bus = app.service.facts.bus, "serving");
-    output::line(&format!("kunder serves {} on {} and {}", data.display(), socket::path(&data).display(), app.service.facts.bus));
+    output::line(&format!(
+        "kunder serves {} on {} and {}",
+        data.display(),
+        socket::path(&data).display(),
+        app.service.facts.bus
+    ));
     if let Some(held) = &app.service.facts.held {
         tracing::warn!("{held}");
     }
@@ -45,7 +69,8 @@ pub(super) async fn run(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCo
     stop.send_replace(true);
     if let Some(cause) = cause {
         // What runs may hang: it is left to the journal.
-        return Err(Failure::failed(cause).hint("what was accepted is in the journal and is taken up at the next start"));
+        return Err(Failure::failed(cause)
+            .hint("what was accepted is in the journal and is taken up at the next start"));
     }
     let _ = listening.await;
     app.close().await;

@@ -44,27 +44,46 @@ pub(crate) enum TaskCommand {
     },
 }
 
-pub(super) async fn run(common: &Common, command: TaskCommand, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+pub(super) async fn run(
+    common: &Common,
+    command: TaskCommand,
+    clock: Arc<dyn Clock>,
+) -> Result<ExitCode, Failure> {
     let request = match command {
         TaskCommand::Send { file, agent } => {
             let payload = payload(&file)?;
             // Checked before anything is opened, so that a broken envelope is told at once.
-            let limit = common.config()?.limits.payload_bytes_max.unwrap_or(RuntimeConfig::default().payload_bytes_max);
+            let limit = common
+                .config()?
+                .limits
+                .payload_bytes_max
+                .unwrap_or(RuntimeConfig::default().payload_bytes_max);
             read(&payload, limit).map_err(Failure::refused)?;
             let envelope = String::from_utf8(payload).expect("an envelope that was read is UTF-8");
-            Request::Send { agent, envelope, wait_ms: 400 }
+            Request::Send {
+                agent,
+                envelope,
+                wait_ms: 400,
+            }
         }
-        TaskCommand::Status { id } => Request::Status { task_id: task_id(&id)? },
+        TaskCommand::Status { id } => Request::Status {
+            task_id: task_id(&id)?,
+        },
         TaskCommand::Cancel { id } => {
             let by = std::env::var("USER").unwrap_or_else(|_| "kunder task cancel".to_owned());
-            Request::Cancel { task_id: task_id(&id)?, by }
+            Request::Cancel {
+                task_id: task_id(&id)?,
+                by,
+            }
         }
         TaskCommand::List { limit } => Request::List { limit },
     };
     let cancelling = matches!(request, Request::Cancel { .. });
     let mut client = common.client(clock).await?;
     let answered = match client.call(&request).await {
-        Ok(Response::Pending(status)) => ask::wait(&mut client, status.task_id).await.map(|outcome| Response::Outcome(Box::new(outcome))),
+        Ok(Response::Pending(status)) => ask::wait(&mut client, status.task_id)
+            .await
+            .map(|outcome| Response::Outcome(Box::new(outcome))),
         other => other,
     };
     client.close().await;
@@ -81,9 +100,12 @@ pub(super) async fn run(common: &Common, command: TaskCommand, clock: Arc<dyn Cl
 fn payload(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut payload = Vec::new();
     if file.as_os_str() == "-" {
-        std::io::stdin().read_to_end(&mut payload).map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
+        std::io::stdin()
+            .read_to_end(&mut payload)
+            .map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
     } else {
-        payload = std::fs::read(file).map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+        payload = std::fs::read(file)
+            .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
     }
     Ok(payload)
 }
@@ -119,6 +141,14 @@ fn row(status: &TaskStatus, as_json: bool) {
         (None, TaskState::Waiting) => "waiting",
         (None, TaskState::Done) => "done",
     };
-    let summary = status.outcome.as_ref().map_or("", |outcome| outcome.report.summary.as_str());
-    output::line(&format!("{}  {:<17}  {state:<8}  {}  {summary}", status.accepted_at.strftime("%Y-%m-%d %H:%M:%SZ"), status.agent.as_str(), status.task_id));
+    let summary = status
+        .outcome
+        .as_ref()
+        .map_or("", |outcome| outcome.report.summary.as_str());
+    output::line(&format!(
+        "{}  {:<17}  {state:<8}  {}  {summary}",
+        status.accepted_at.strftime("%Y-%m-%d %H:%M:%SZ"),
+        status.agent.as_str(),
+        status.task_id
+    ));
 }

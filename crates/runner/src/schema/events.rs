@@ -20,7 +20,14 @@ const OUT: [Entry; 11] = [
         receivers: &["salj", "kunder"],
         rows: "S0-31",
         says: "a customer has come to need us: once, until it has recovered",
-        data: &["customerId", "customer", "severity", "band", "reasons", "valueAtRisk"],
+        data: &[
+            "customerId",
+            "customer",
+            "severity",
+            "band",
+            "reasons",
+            "valueAtRisk",
+        ],
     },
     Entry {
         kind: "recovered",
@@ -28,7 +35,14 @@ const OUT: [Entry; 11] = [
         receivers: &["salj", "kunder"],
         rows: "S0-31",
         says: "a customer that was at risk no longer is",
-        data: &["customerId", "customer", "severity", "band", "reasons", "valueAtRisk"],
+        data: &[
+            "customerId",
+            "customer",
+            "severity",
+            "band",
+            "reasons",
+            "valueAtRisk",
+        ],
     },
     Entry {
         kind: "health-summary",
@@ -36,7 +50,15 @@ const OUT: [Entry; 11] = [
         receivers: &["huvudstrategi"],
         rows: "S0-28",
         says: "how many customers stand in which band after a check of all",
-        data: &["asOf", "customers", "alerted", "recovered", "retention", "expansion", "nps"],
+        data: &[
+            "asOf",
+            "customers",
+            "alerted",
+            "recovered",
+            "retention",
+            "expansion",
+            "nps",
+        ],
     },
     Entry {
         kind: "onboarding-started",
@@ -44,7 +66,15 @@ const OUT: [Entry; 11] = [
         receivers: &["tjanster", "salj"],
         rows: "S0-20",
         says: "an onboarding has begun: once per won deal",
-        data: &["customerId", "customer", "deal", "started", "cause", "actor", "missing"],
+        data: &[
+            "customerId",
+            "customer",
+            "deal",
+            "started",
+            "cause",
+            "actor",
+            "missing",
+        ],
     },
     Entry {
         kind: "onboarding-completed",
@@ -52,7 +82,16 @@ const OUT: [Entry; 11] = [
         receivers: &["tjanster", "salj"],
         rows: "S0-06",
         says: "everything required is known",
-        data: &["customerId", "customer", "deal", "started", "completed", "cause", "actor", "firstReview"],
+        data: &[
+            "customerId",
+            "customer",
+            "deal",
+            "started",
+            "completed",
+            "cause",
+            "actor",
+            "firstReview",
+        ],
     },
     Entry {
         kind: "onboarding-blocked",
@@ -76,7 +115,16 @@ const OUT: [Entry; 11] = [
         receivers: &["tjanster"],
         rows: "S0-30",
         says: "what a customer said about a service",
-        data: &["customerId", "customer", "service", "text", "quote", "score", "source", "observed"],
+        data: &[
+            "customerId",
+            "customer",
+            "service",
+            "text",
+            "quote",
+            "score",
+            "source",
+            "observed",
+        ],
     },
     Entry {
         kind: "opportunity-changed",
@@ -84,7 +132,18 @@ const OUT: [Entry; 11] = [
         receivers: &["salj"],
         rows: "S0-29, S0-33",
         says: "an opportunity is new or has changed, with its evidence",
-        data: &["customerId", "customer", "opportunity", "title", "status", "value", "probability", "expected", "change", "evidence"],
+        data: &[
+            "customerId",
+            "customer",
+            "opportunity",
+            "title",
+            "status",
+            "value",
+            "probability",
+            "expected",
+            "change",
+            "evidence",
+        ],
     },
     Entry {
         kind: "brief-ready",
@@ -106,15 +165,39 @@ const OUT: [Entry; 11] = [
 
 /// Tasks for agents of other processes: to, from, command, row.
 const REQUESTS: [(&str, &str, &str, &str); 4] = [
-    ("salj/pipeline-agent", "kunder/customer-health", "at-risk-alert", "S0-31"),
-    ("salj/sales-pipeline-agent", "kunder/pipeline", "opportunity-changed", "S0-33"),
-    ("tjanster/service-delivery-agent", "kunder/onboarding", "coordinate-onboarding", "S0-32"),
-    ("admin/meeting-prep-agent", "kunder/customer-fetching", "use-brief", "S0-34"),
+    (
+        "salj/pipeline-agent",
+        "kunder/customer-health",
+        "at-risk-alert",
+        "S0-31",
+    ),
+    (
+        "salj/sales-pipeline-agent",
+        "kunder/pipeline",
+        "opportunity-changed",
+        "S0-33",
+    ),
+    (
+        "tjanster/service-delivery-agent",
+        "kunder/onboarding",
+        "coordinate-onboarding",
+        "S0-32",
+    ),
+    (
+        "admin/meeting-prep-agent",
+        "kunder/customer-fetching",
+        "use-brief",
+        "S0-34",
+    ),
 ];
 
 impl Entry {
     fn value(&self) -> Value {
-        let properties: Map<String, Value> = self.data.iter().map(|name| ((*name).to_owned(), member(self.kind, name))).collect();
+        let properties: Map<String, Value> = self
+            .data
+            .iter()
+            .map(|name| ((*name).to_owned(), member(self.kind, name)))
+            .collect();
         json!({
             "type": format!("kunder.{}.{}.v1", self.producer, self.kind),
             "subject": format!("kunder.event.{}.{}", self.producer, self.kind),
@@ -135,7 +218,9 @@ fn member(kind: &str, name: &str) -> Value {
     match (kind, name) {
         ("story", "title") => both,
         (_, "pieces") => json!({"type": "array", "items": both}),
-        (_, "reasons" | "alerted" | "recovered" | "missing" | "quotes") => json!({"type": "array", "items": {"type": "string"}}),
+        (_, "reasons" | "alerted" | "recovered" | "missing" | "quotes") => {
+            json!({"type": "array", "items": {"type": "string"}})
+        }
         (_, "severity") => json!({"type": "integer", "minimum": 0, "maximum": 3}),
         (_, "probability") => json!({"type": "integer", "minimum": 0, "maximum": 100}),
         (_, "score") => json!({"type": ["integer", "null"], "minimum": 0, "maximum": 10}),
