@@ -13,7 +13,8 @@ CUSTOMERS = ["Vindelö Kulturförening", "Åkerlunda Riksförbund", "Fjällhamra
 # How often each is chosen.
 MIX = [("log", 45), ("todo", 22), ("pipeline", 12), ("check", 7), ("onboard", 4), ("brief", 5), ("deal", 5)]
 ASKERS = 6
-PAUSE = 0.01
+# Seconds between two tasks of one sender.
+PAUSE = 0.02
 
 
 def work(kind, number, customer):

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use kunder_tests::system::{Kept, Kunder, Nats, Python, Stopwatch, eventually, pause};
+use kunder_tests::system::{Kept, Kunder, Nats, Python, Standing, Stopwatch, eventually, pause};
 use serde_json::Value;
 
-const KILLS: u64 = 28;
+const KILLS: u64 = 24;
 /// Every so many starts it is killed while it is still starting.
 const WHILE_STARTING: u64 = 5;
 const SEED: u64 = 7;
@@ -66,10 +66,10 @@ struct Caught {
 }
 
 impl Caught {
-    fn count(&mut self, kept: &Kept) {
-        self.open += u64::from(kept.open() > 0);
-        self.unannounced += u64::from(kept.waiting > 0);
-        self.any += u64::from(kept.open() > 0 || kept.waiting > 0);
+    fn count(&mut self, left: &Standing) {
+        self.open += u64::from(left.open() > 0);
+        self.unannounced += u64::from(left.waiting > 0);
+        self.any += u64::from(left.open() > 0 || left.waiting > 0);
     }
 }
 
@@ -102,9 +102,9 @@ fn killed_between_accept_and_announce() {
             pause(moments.milliseconds(700));
         }
         serve.kill();
-        let kept = Kept::read_copy(kunder.folder());
-        caught.count(&kept);
-        adds_up(&kept);
+        let left = Standing::of(kunder.folder());
+        caught.count(&left);
+        adds_up(&left);
     }
     let serve = kunder.serve(&nats.url());
     std::fs::write(&stop, "").expect("the data folder takes a file");
@@ -128,8 +128,8 @@ fn killed_between_accept_and_announce() {
         "{KILLS} kills, of which {caught:?}; {tally}; {} s",
         watch.elapsed().as_secs()
     );
-    adds_up(&after);
-    let counts = after.counts;
+    adds_up(&after.standing);
+    let counts = after.standing.counts;
     assert_eq!(
         (counts.queued, counts.running, counts.failed),
         (0, 0, 0),
@@ -137,7 +137,7 @@ fn killed_between_accept_and_announce() {
     );
     // What still waits are the timers of the onboardings: one per deal.
     assert_eq!(counts.waiting, number("deals"), "{counts:?}");
-    assert_eq!(after.waiting, 0, "announcements wait");
+    assert_eq!(after.standing.waiting, 0, "announcements wait");
     assert_eq!(
         (after.touchpoints() - before.touchpoints()) as u64,
         number("logs"),
@@ -161,8 +161,8 @@ fn killed_between_accept_and_announce() {
 
 /// `accepted = complete + partial + failed + queued + running + waiting`, at every instant.
 #[track_caller]
-fn adds_up(kept: &Kept) {
-    let counts = kept.counts;
+fn adds_up(standing: &Standing) {
+    let counts = standing.counts;
     let sum =
         counts.complete + counts.partial + counts.failed + counts.queued + counts.running + counts.waiting;
     assert_eq!(counts.accepted, sum, "{counts:?}");
@@ -192,12 +192,12 @@ fn a_stop_lets_what_runs_end() {
     assert_eq!(serve.stop(), 0);
     asking.ends_well();
 
-    let kept = Kept::read_copy(kunder.folder());
-    adds_up(&kept);
+    let left = Standing::of(kunder.folder());
+    adds_up(&left);
     assert_eq!(
-        kept.counts.running, 0,
+        left.counts.running, 0,
         "a stop has broken off what ran: {:?}",
-        kept.counts
+        left.counts
     );
     let serve = kunder.serve(&nats.url());
     let checked = Python::new("load.py", "what_was_promised_is_kept")

@@ -28,7 +28,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Bring what the tests need into target/tools: nats-server, a Python with nats-py, cargo-nextest
+    /// Bring what the tests need into target/tools: nats-server, a Python with nats-py, the purchases of CDNOW, cargo-nextest
     Tools,
     /// Bring the tools, check the rules, build `kunder`, run all tests
     Test {

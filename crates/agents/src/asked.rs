@@ -6,10 +6,14 @@ use kunder_agent_core::outcome::{Question, QuestionOption, Report, Status};
 use kunder_agent_core::task::{Locale, Task};
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::CustomerId;
-use kunder_domain::names::Lookup;
+use kunder_domain::names::{Lookup, NameIndex};
 use kunder_domain::portfolio::{PortfolioError, View};
 
 use crate::Reader;
+use crate::commands::folded;
+
+/// Words that people put before a name, folded.
+const LEADING: [&str; 5] = ["om", "for", "about", "on", "pa"];
 
 /// What asking for a customer came to.
 pub enum Asked {
@@ -36,7 +40,7 @@ pub fn moment(work: &Work, zone: &jiff::tz::TimeZone) -> Timestamp {
 
 /// The id of the customer that a task names, if there is exactly one.
 pub async fn lane(task: &Task, reader: &Reader) -> Option<String> {
-    match reader.names().await.ok()?.find(task.customer()?) {
+    match find(&*reader.names().await.ok()?, task.customer()?) {
         Lookup::Found(id) => Some(id.0),
         Lookup::Ambiguous(_) | Lookup::Unknown(_) => None,
     }
@@ -51,13 +55,13 @@ pub async fn asked(work: &Work, view: View, reader: &Reader) -> Result<Asked, Ga
     let Some(text) = work.task.customer().filter(|text| !text.trim().is_empty()) else {
         let summary = locale.pick("Ingen kund angiven.", "No customer given.");
         let blocker = locale.pick(
-            "Ange kunden: i `context.customer` eller efter kommandot.",
-            "Name the customer: in `context.customer` or after the command.",
+            "Ange kundens namn efter kommandot eller i `context.customer`.",
+            "Write the customer's name after the command or in `context.customer`.",
         );
         return Ok(Asked::Answer(Box::new(Report::failed(summary, blocker))));
     };
     let names = reader.names().await.map_err(unavailable)?;
-    let lookup = names.find(text);
+    let lookup = find(&names, text);
     if let Lookup::Found(id) = &lookup {
         if let Some(customer) = reader.customer(view, id).await.map_err(unavailable)? {
             return Ok(Asked::Customer(Box::new(customer)));
@@ -70,6 +74,22 @@ pub async fn asked(work: &Work, view: View, reader: &Reader) -> Result<Asked, Ga
         return Ok(Asked::Answer(Box::new(report)));
     }
     Ok(Asked::Answer(Box::new(unresolved(locale, text, &lookup))))
+}
+
+/// Finds whom a text means. `om Örebro` and `about Örebro` are Örebro, unless somebody is called just that.
+fn find(names: &NameIndex, text: &str) -> Lookup {
+    let whole = names.find(text);
+    let Lookup::Unknown(suggestions) = &whole else {
+        return whole;
+    };
+    let rest = text.trim_start().split_once(char::is_whitespace);
+    let Some((_, rest)) = rest.filter(|(first, _)| LEADING.contains(&folded(first).as_str())) else {
+        return whole;
+    };
+    match names.find(rest) {
+        Lookup::Unknown(closer) if closer.is_empty() => Lookup::Unknown(suggestions.clone()),
+        found => found,
+    }
 }
 
 /// The store cannot be read.

@@ -109,7 +109,7 @@ impl CustomerHealth {
     }
 
     async fn page(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
-        let page = paging::page(work)?;
+        let page = paging::page(work, NAME)?;
         let customers = reader.read(page.view, &page.span).await.map_err(unavailable)?;
         let mut current = BTreeMap::new();
         if work.task.command() == Some(HEALTH_PAGE) && !page.is_rehearsal(&work.task) {

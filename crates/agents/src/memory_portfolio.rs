@@ -194,7 +194,7 @@ pub fn run<A: Agent<Reader, Fact>>(
     let mut outcomes = Vec::new();
     for child in children {
         let child = Work {
-            task: child.task(task),
+            task: child.task(task, &agent.name()),
             now,
             attempt: 1,
             joined: None,

@@ -46,11 +46,23 @@ pub fn split<C>(agent: &str, command: &str, now: Timestamp, view: View, spans: &
     Decision::wait(pages.collect())
 }
 
-/// Reads the page that a task was told.
+/// Reads the page that a task of `agent` was told. Pages are an agent's own: nobody else may cut its work.
 ///
 /// # Errors
-/// When it is missing, malformed, or of a moment that has not come.
-pub fn page(work: &Work) -> Result<Page, GatherError> {
+/// When `agent` did not make it, and when it is missing, malformed, or of a moment that has not come.
+pub fn page(work: &Work, agent: &str) -> Result<Page, GatherError> {
+    // The chain is never read from an envelope.
+    if work
+        .task
+        .chain
+        .last()
+        .is_none_or(|parent| parent.as_str() != agent)
+    {
+        let command = work.task.command().unwrap_or_default();
+        return Err(GatherError::Refused(format!(
+            "`{command}` is an inner step of {agent}"
+        )));
+    }
     let page = work.task.instruction.params.get("page").cloned();
     let page: Option<Page> = page.and_then(|page| serde_json::from_value(page).ok());
     page.filter(|page| page.now <= work.now && page.view.as_of <= page.now)

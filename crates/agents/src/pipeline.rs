@@ -22,7 +22,7 @@ use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{CustomerId, Fact};
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
-pub use block::{OpportunityRow, PipelineBlock, PipelinePage, PipelineRow};
+pub use block::{OpportunityRow, PipelineBlock, PipelinePage, PipelineRow, Standing};
 
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
@@ -93,7 +93,7 @@ impl Pipeline {
     }
 
     async fn page(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
-        let page = paging::page(work)?;
+        let page = paging::page(work, NAME)?;
         let customers = reader.read(page.view, &page.span).await.map_err(unavailable)?;
         let mut current = BTreeMap::new();
         if !page.is_rehearsal(&work.task) {

@@ -2,7 +2,7 @@
 
 use kunder_agent_core::task::Locale;
 use kunder_domain::money::Money;
-use rust_decimal::RoundingStrategy;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 /// `2 500 315,63 USD` in Swedish, `2,500,315.63 USD` in English; whole amounts without decimals,
 /// parts of an öre rounded away: weighted amounts have them.
@@ -52,6 +52,28 @@ pub fn amounts(moneys: &[Money], locale: Locale) -> String {
             .map_or_else(|| "0".to_owned(), |money| amount(money, locale));
     }
     spoken.join(locale.pick(" och ", " and "))
+}
+
+/// Nothing, in each of these currencies; `0` where there are none.
+#[must_use]
+pub fn zeros(moneys: &[Money], locale: Locale) -> String {
+    let zeros: Vec<String> = moneys
+        .iter()
+        .map(|money| amount(&Money::new(Decimal::ZERO, &money.currency), locale))
+        .collect();
+    if zeros.is_empty() {
+        return "0".to_owned();
+    }
+    zeros.join(locale.pick(" och ", " and "))
+}
+
+/// What somebody said, in the quotation marks of the language.
+#[must_use]
+pub fn quoted(locale: Locale, text: &str) -> String {
+    match locale {
+        Locale::Sv => format!("”{text}”"),
+        Locale::En => format!("“{text}”"),
+    }
 }
 
 /// `1 kund`, `2 kunder`.

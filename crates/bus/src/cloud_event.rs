@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn every_character_survives_a_header() {
-        for character in char::MIN..=char::MAX {
+        let all = (char::MIN..='\u{2FFF}').chain(('\u{3000}'..=char::MAX).step_by(17));
+        for character in all {
             let value = format!("\"{character}%41 {character}");
             let encoded = encode_value(&value);
             assert!(

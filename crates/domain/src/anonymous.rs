@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::customer::Customer;
+use crate::customer::{Customer, Sourced};
 use crate::definitions::{Definitions, Label};
 use crate::fact::{OpportunityStatus, ServiceStatus, field};
 use crate::icp::sector_of;
@@ -41,7 +41,8 @@ impl Story {
 pub fn story(customer: &Customer, today: Date, zone: &TimeZone, definitions: &Definitions) -> Option<Story> {
     let safe =
         |label: &Label| reveals(&label.sv, customer).is_empty() && reveals(&label.en, customer).is_empty();
-    let pieces: Vec<Label> = successes(customer, today, zone)
+    let delivery_days = definitions.process.body.delivery_days;
+    let pieces: Vec<Label> = successes(customer, today, zone, delivery_days)
         .into_iter()
         .filter(|piece| safe(piece))
         .collect();
@@ -51,11 +52,7 @@ pub fn story(customer: &Customer, today: Date, zone: &TimeZone, definitions: &De
     let title = titles(customer, definitions)
         .into_iter()
         .find(|title| safe(title))?;
-    let quotes = customer
-        .feedback
-        .iter()
-        .filter_map(|feedback| feedback.value.2.as_ref());
-    let quotes = quotes
+    let quotes = praise(customer)
         .filter(|quote| reveals(quote, customer).is_empty())
         .cloned()
         .collect();
@@ -64,6 +61,19 @@ pub fn story(customer: &Customer, today: Date, zone: &TimeZone, definitions: &De
         pieces,
         quotes,
     })
+}
+
+/// What was said together with a promoter's score. Words alone do not tell praise from a wish or a complaint.
+fn praise(customer: &Customer) -> impl Iterator<Item = &String> {
+    let praised = |feedback: &Sourced<(String, String, Option<String>)>| {
+        customer.surveys.iter().any(|survey| {
+            survey.value >= PROMOTER_SCORE_MIN
+                && survey.observed == feedback.observed
+                && survey.source == feedback.source
+        })
+    };
+    let praise = customer.feedback.iter().filter(move |feedback| praised(feedback));
+    praise.filter_map(|feedback| feedback.value.2.as_ref())
 }
 
 /// From the most telling title to the least.
@@ -79,24 +89,24 @@ fn titles(customer: &Customer, definitions: &Definitions) -> Vec<Label> {
     if let (Some(sector), Some(size)) = (sector, &size) {
         titles.push(Label {
             sv: format!(
-                "En organisation inom {} med {} har lyckats med oss",
+                "En kund i branschen {}, {}, har nått resultat tillsammans med oss",
                 sector.label.sv, size.sv
             ),
             en: format!(
-                "An organisation ({}) with {} succeeded with us",
+                "A customer in the sector {}, {}, has reached results together with us",
                 sector.label.en, size.en
             ),
         });
     }
     if let Some(size) = size {
         titles.push(Label {
-            sv: format!("En organisation med {} har lyckats med oss", size.sv),
-            en: format!("An organisation with {} succeeded with us", size.en),
+            sv: format!("En kund med {} har nått resultat tillsammans med oss", size.sv),
+            en: format!("A customer with {} has reached results together with us", size.en),
         });
     }
     titles.push(Label {
-        sv: "En av våra kunder har lyckats med oss".to_owned(),
-        en: "One of our customers succeeded with us".to_owned(),
+        sv: "En av våra kunder har nått resultat tillsammans med oss".to_owned(),
+        en: "One of our customers has reached results together with us".to_owned(),
     });
     titles
 }
@@ -114,7 +124,8 @@ fn size_band(employees: u32) -> Label {
     }
 }
 
-fn successes(customer: &Customer, today: Date, zone: &TimeZone) -> Vec<Label> {
+/// A delivery that took longer than `delivery_days` is told without its length: that was no success.
+fn successes(customer: &Customer, today: Date, zone: &TimeZone, delivery_days: i64) -> Vec<Label> {
     let mut pieces = Vec::new();
     for states in customer.services.values() {
         let Some(last) = states
@@ -127,15 +138,21 @@ fn successes(customer: &Customer, today: Date, zone: &TimeZone) -> Vec<Label> {
         let started = states
             .iter()
             .find(|state| state.value.status == ServiceStatus::Started);
-        let weeks =
-            started.map(|started| days_between(day(started.observed, zone), day(last.observed, zone)) / 7);
+        let days = started.map(|started| days_between(day(started.observed, zone), day(last.observed, zone)));
+        let weeks = days.filter(|days| *days <= delivery_days).map(|days| days / 7);
         pieces.push(match weeks.filter(|weeks| *weeks > 0) {
             Some(weeks) => Label {
-                sv: format!("Tjänsten ”{name}” levererades klart på {weeks} veckor."),
-                en: format!("The service “{name}” was delivered in {weeks} weeks."),
+                sv: format!(
+                    "Tjänsten ”{name}” blev klar på {weeks} {}.",
+                    if weeks == 1 { "vecka" } else { "veckor" }
+                ),
+                en: format!(
+                    "The service “{name}” was delivered in {weeks} {}.",
+                    if weeks == 1 { "week" } else { "weeks" }
+                ),
             },
             None => Label {
-                sv: format!("Tjänsten ”{name}” levererades klart."),
+                sv: format!("Tjänsten ”{name}” blev klar."),
                 en: format!("The service “{name}” was delivered."),
             },
         });

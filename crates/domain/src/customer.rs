@@ -229,6 +229,18 @@ impl Customer {
         )
     }
 
+    /// Whether it was ours and has left: nothing is to come from it, and nobody is to be contacted.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        matches!(self.field(field::STATUS), Some("churned" | "inactive"))
+    }
+
+    /// Whether it has not become a customer yet.
+    #[must_use]
+    pub fn is_prospect(&self) -> bool {
+        self.field(field::STATUS) == Some("prospect")
+    }
+
     /// The step of the core process, if it was ever entered.
     #[must_use]
     pub fn stage(&self) -> Option<Stage> {

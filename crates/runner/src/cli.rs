@@ -29,7 +29,12 @@ use crate::config::{Config, DATA_DEFAULT};
 
 /// Four agents that look after an organisation's customers.
 #[derive(Parser)]
-#[command(name = "kunder", version, arg_required_else_help = true, after_help = "Exit codes: 0 complete or partial, 1 failed, 2 usage or configuration.")]
+#[command(
+    name = "kunder",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 complete or partial, 1 failed, 2 usage or configuration."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -121,12 +126,14 @@ impl From<LocaleArg> for Locale {
 
 /// A day on the command line.
 fn day(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| "a day that exists is written like 2026-11-22".to_owned())
+    text.parse()
+        .map_err(|_| "a day that exists is written like 2026-11-22".to_owned())
 }
 
 impl Common {
     fn config(&self) -> Result<Config, Failure> {
-        let mut config = Config::load(self.config.as_deref()).map_err(|error| Failure::usage(Failure::chain(&error)))?;
+        let mut config =
+            Config::load(self.config.as_deref()).map_err(|error| Failure::usage(Failure::chain(&error)))?;
         config.nats = self.nats.clone().or(config.nats);
         config.definitions = self.definitions.clone().or(config.definitions);
         Ok(config)
@@ -134,7 +141,11 @@ impl Common {
 
     fn data(&self, config: &Config) -> PathBuf {
         let environment = || std::env::var_os("KUNDER_DATA").map(PathBuf::from);
-        self.data.clone().or_else(environment).or_else(|| config.data.clone()).unwrap_or_else(|| PathBuf::from(DATA_DEFAULT))
+        self.data
+            .clone()
+            .or_else(environment)
+            .or_else(|| config.data.clone())
+            .unwrap_or_else(|| PathBuf::from(DATA_DEFAULT))
     }
 
     /// A way to the runtime for one command.
@@ -155,9 +166,13 @@ pub fn main() -> ExitCode {
         }
     };
     let quiet = !matches!(cli.command, Command::Serve);
-    let filter = EnvFilter::try_from_env("KUNDER_LOG").unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,async_nats=warn" }));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+    let filter = EnvFilter::try_from_env("KUNDER_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,async_nats=warn" }));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -185,7 +200,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Import(args) => import::run(&common, &args, clock).await,
         Command::Events(args) => events::run(&common, &args, clock).await,
         Command::Schema { out } => {
-            let written = crate::schema::write(&out).map_err(|error| Failure::usage(format!("cannot write to {}: {error}", out.display())))?;
+            let written = crate::schema::write(&out)
+                .map_err(|error| Failure::usage(format!("cannot write to {}: {error}", out.display())))?;
             output::line(&format!("{written} files written to {}", out.display()));
             Ok(ExitCode::SUCCESS)
         }

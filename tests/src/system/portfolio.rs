@@ -34,51 +34,21 @@ pub(super) fn store_demo(folder: &Path) {
     });
 }
 
-/// What a store holds while nobody serves it.
+/// How tasks and announcements stand in a store that nobody serves.
 #[derive(Debug)]
-pub struct Kept {
+pub struct Standing {
     pub counts: TaskCounts,
     /// Announcements that were committed and not yet announced.
     pub waiting: u64,
-    pub customers: Vec<Customer>,
 }
 
-impl Kept {
-    /// Reads the store of a data folder.
-    ///
-    /// # Panics
-    /// When it cannot be read, or is damaged.
-    #[must_use]
-    pub fn read(folder: &Path) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        block_on(async {
-            let store = SqliteStore::open(folder, Arc::clone(&clock)).expect("the store opens");
-            let damages = store.damages().await.expect("the store can be checked");
-            assert!(damages.is_empty(), "the store is damaged: {damages:?}");
-            let view = store.view(clock.now()).await.expect("the store can be read");
-            Self {
-                counts: store.counts().await.expect("the store counts"),
-                waiting: store
-                    .waiting_announcements()
-                    .await
-                    .expect("the outbox can be read")
-                    .iter()
-                    .map(|(_, count)| count)
-                    .sum(),
-                customers: store
-                    .read(view, &Span::default())
-                    .await
-                    .expect("the customers can be read"),
-            }
-        })
-    }
-
-    /// Reads a copy, so that whoever starts next finds everything as the last one left it.
+impl Standing {
+    /// Reads a copy of the store, so that whoever starts next finds everything as the last one left it.
     ///
     /// # Panics
     /// When it cannot be copied or read.
     #[must_use]
-    pub fn read_copy(folder: &Path) -> Self {
+    pub fn of(folder: &Path) -> Self {
         let copy = tempfile::tempdir().expect("the temporary folder takes a folder");
         let database = SqliteStore::file(folder);
         for end in ["", "-wal", "-shm"] {
@@ -87,17 +57,61 @@ impl Kept {
                 database.file_name().unwrap_or_default().to_string_lossy()
             );
             if database.with_file_name(&name).exists() {
-                std::fs::copy(database.with_file_name(&name), copy.path().join(&name))
-                    .expect("the store can be copied");
+                let copied = std::fs::copy(database.with_file_name(&name), copy.path().join(&name));
+                copied.expect("the store can be copied");
             }
         }
-        Self::read(copy.path())
+        block_on(async { Self::read(&open(copy.path())).await })
+    }
+
+    async fn read(store: &SqliteStore) -> Self {
+        let waiting = store
+            .waiting_announcements()
+            .await
+            .expect("the outbox can be read");
+        Self {
+            counts: store.counts().await.expect("the store counts"),
+            waiting: waiting.iter().map(|(_, count)| count).sum(),
+        }
     }
 
     /// Tasks that were accepted and have no outcome yet, but those that wait.
     #[must_use]
     pub fn open(&self) -> u64 {
         self.counts.queued + self.counts.running
+    }
+}
+
+/// Everything that a store holds while nobody serves it.
+#[derive(Debug)]
+pub struct Kept {
+    pub standing: Standing,
+    pub customers: Vec<Customer>,
+}
+
+impl Kept {
+    /// Reads the store of a data folder, and looks for damages.
+    ///
+    /// # Panics
+    /// When it cannot be read, or is damaged.
+    #[must_use]
+    pub fn read(folder: &Path) -> Self {
+        block_on(async {
+            let store = open(folder);
+            let damages = store.damages().await.expect("the store can be checked");
+            assert!(damages.is_empty(), "the store is damaged: {damages:?}");
+            let view = store
+                .view(SystemClock::default().now())
+                .await
+                .expect("the store can be read");
+            Self {
+                standing: Standing::read(&store).await,
+                customers: store
+                    .read(view, &Span::default())
+                    .await
+                    .expect("the customers can be read"),
+            }
+        })
     }
 
     #[must_use]
@@ -120,6 +134,10 @@ impl Kept {
             .map(|customer| customer.onboardings.len())
             .sum()
     }
+}
+
+fn open(folder: &Path) -> SqliteStore {
+    SqliteStore::open(folder, Arc::new(SystemClock::default())).expect("the store opens")
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

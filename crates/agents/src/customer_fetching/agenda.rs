@@ -2,12 +2,14 @@
 
 use kunder_agent_core::task::Locale;
 use kunder_domain::checklist::Item;
+use kunder_domain::customer::TodoState;
 use kunder_domain::fact::ServiceStatus;
 use kunder_domain::metrics::overdue_todos;
 
 use super::brief::BriefLine;
+use super::flags::survey_text;
 use super::money::ranked;
-use super::overview::todos;
+use super::overview::{due_text, ranked_todos};
 use super::sheet::{Sheet, quoted, short};
 use super::voices::quotes;
 
@@ -23,8 +25,11 @@ pub fn agenda(sheet: &Sheet<'_>) -> Vec<BriefLine> {
     lines
 }
 
-/// What the checklist lacks, what the customer itself can supply first.
+/// What the checklist lacks, what the customer itself can supply first; nothing of one that has left.
 fn ask(sheet: &Sheet<'_>) -> Vec<BriefLine> {
+    if sheet.has_left() {
+        return Vec::new();
+    }
     let header = &sheet.definitions.onboarding.header;
     let mut missing: Vec<&Item> = sheet.checklist.missing().collect();
     missing.sort_by_key(|item| item.supplier != "Kunden");
@@ -41,12 +46,20 @@ fn ask(sheet: &Sheet<'_>) -> Vec<BriefLine> {
 
 fn follow_up(sheet: &Sheet<'_>) -> Vec<BriefLine> {
     let mark = sheet.pick("Följ upp", "Follow up");
+    let marked = |text: &str| {
+        let text = short(text);
+        // A todo often says itself that it is about following up.
+        if text.to_lowercase().starts_with(&mark.to_lowercase()) {
+            text
+        } else {
+            format!("{mark}: {text}")
+        }
+    };
     let mut overdue: Vec<_> = overdue_todos(sheet.customer, sheet.today).collect();
     overdue.sort_by_key(|state| (state.todo.value.due, state.todo.value.key.clone()));
-    let promised = overdue.into_iter().map(|state| {
-        let text = format!("{mark}: {}", short(&state.todo.value.text));
-        sheet.told(&state.todo, text)
-    });
+    let promised = overdue
+        .into_iter()
+        .map(|state| sheet.told(&state.todo, marked(&state.todo.value.text)));
     let running = sheet
         .customer
         .services
@@ -61,14 +74,15 @@ fn follow_up(sheet: &Sheet<'_>) -> Vec<BriefLine> {
             };
             sheet.told(state, text)
         });
-    let stale = sheet.flow.stale().map(|open| {
-        let text = format!("{mark}: {}", short(&open.opportunity.value.title));
-        sheet.told(&open.opportunity, text)
-    });
+    let stale = sheet.flow.stale().filter(|_| !sheet.has_left());
+    let stale = stale.map(|open| sheet.told(&open.opportunity, marked(&open.opportunity.value.title)));
     promised.chain(running).chain(stale).collect()
 }
 
 fn offer(sheet: &Sheet<'_>) -> Vec<BriefLine> {
+    if sheet.has_left() {
+        return Vec::new();
+    }
     let open = ranked(sheet).into_iter().filter(|open| !open.stale).map(|open| {
         let text = format!(
             "{}: {}",
@@ -85,11 +99,9 @@ fn offer(sheet: &Sheet<'_>) -> Vec<BriefLine> {
 #[must_use]
 pub fn talking_points(sheet: &Sheet<'_>, red: &[BriefLine]) -> Vec<BriefLine> {
     let points = [
-        red.first().map(|line| point(sheet, line, "Ta upp", "Bring up")),
-        todos(sheet)
-            .first()
-            .map(|line| point(sheet, line, "Berätta hur det går", "Tell how it goes")),
-        ranked(sheet).first().map(|open| {
+        red.first().map(|line| worry(sheet, line)),
+        ranked_todos(sheet).first().map(|state| promise(sheet, state)),
+        ranked(sheet).first().filter(|_| !sheet.has_left()).map(|open| {
             let title = short(&open.opportunity.value.title);
             sheet.told(
                 &open.opportunity,
@@ -111,9 +123,32 @@ pub fn talking_points(sheet: &Sheet<'_>, red: &[BriefLine]) -> Vec<BriefLine> {
     points.into_iter().flatten().take(3).collect()
 }
 
-fn point(sheet: &Sheet<'_>, line: &BriefLine, sv: &str, en: &str) -> BriefLine {
-    BriefLine {
-        text: format!("{}: {}", sheet.pick(sv, en), line.text),
+fn worry(sheet: &Sheet<'_>, line: &BriefLine) -> BriefLine {
+    let mut point = BriefLine {
+        text: format!("{}: {}", sheet.pick("Ta upp", "Bring up"), line.text),
         ..line.clone()
+    };
+    let answer = sheet.customer.surveys.last();
+    if let Some(answer) = answer.filter(|answer| line.text == survey_text(sheet, answer.value)) {
+        let score = answer.value;
+        point.text = match sheet.locale {
+            Locale::Sv => format!("Ta upp: gav {score} av 10 på frågan om de skulle rekommendera oss"),
+            Locale::En => format!("Bring up: gave {score} of 10 when asked whether they would recommend us"),
+        };
     }
+    point
+}
+
+fn promise(sheet: &Sheet<'_>, state: &TodoState) -> BriefLine {
+    let todo = &state.todo.value;
+    let mut text = format!(
+        "{}: {}",
+        sheet.pick("Berätta hur det går med", "Report progress on"),
+        short(&todo.text)
+    );
+    if let Some(due) = todo.due {
+        let due = due_text(sheet, due);
+        text.push_str(&format!(" ({due})"));
+    }
+    sheet.told(&state.todo, text)
 }

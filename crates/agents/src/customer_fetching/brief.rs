@@ -1,5 +1,6 @@
 //! The brief: one page with everything before a meeting, every line with its source and date (S0-14, S0-18, S3-59).
 
+use jiff::SignedDuration;
 use jiff::civil::Date;
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::{Artifact, Decision, FollowUp, RequestDraft};
@@ -18,6 +19,7 @@ use super::sheet::Sheet;
 use super::{CustomerFetching, agenda, flags, markdown, money, overview, voices};
 use crate::asked::moment;
 use crate::evidence::{decided, sources};
+use crate::rehearsal::is_rehearsal;
 
 /// Whom briefs are offered to (S0-34); any number of others listen to the event.
 const MEETING_PREP: &str = "admin/meeting-prep-agent";
@@ -80,7 +82,7 @@ pub fn brief(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Deci
         customer: customer.name().to_owned(),
         customer_id: customer.id.0.clone(),
         as_of: sheet.today,
-        path: format!("customers/{}/brief.md", folder(customer)),
+        path: path(work, agent, customer, sheet.today),
         sections: sections(&sheet),
     };
     let page = markdown::page(locale, &block);
@@ -97,13 +99,14 @@ pub fn brief(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Deci
         customer.id.as_str(),
         told.clone(),
     ));
+    let patience = SignedDuration::from_secs(agent.definitions.process.body.coordination_timeout_s);
     decision.requests.push(RequestDraft {
         to: Address::parse(MEETING_PREP, "admin"),
         key: "brief".to_owned(),
         instruction: FollowUp::new("", "", "use-brief").instruction,
         customer: Some(customer.id.0.clone()),
         context: told,
-        deadline: None,
+        deadline: work.now.checked_add(patience).ok(),
     });
     decision
 }
@@ -127,6 +130,19 @@ fn report(agent: &CustomerFetching, sheet: &Sheet<'_>, block: &BriefBlock, page:
     report.text = Some(page.to_owned());
     report.set("brief", block);
     report
+}
+
+/// Where the page is put. A rehearsal leaves today's page alone: it has its day's own, else its task's.
+fn path(work: &Work, agent: &CustomerFetching, customer: &Customer, today: Date) -> String {
+    let folder = folder(customer);
+    if !is_rehearsal(work, &agent.zone) {
+        return format!("customers/{folder}/brief.md");
+    }
+    if work.task.as_of.is_some() {
+        return format!("customers/{folder}/brief-{today}.md");
+    }
+    let task = blake3::hash(work.task.task_id.as_str().as_bytes()).to_hex();
+    format!("tasks/{}/brief.md", &task[..16])
 }
 
 /// Where a customer's files are: the slug of its name, and of its id where that is another, so that two of one name stay apart.

@@ -18,23 +18,9 @@ const PROMOTER_MIN: u8 = 9;
 /// What warns.
 #[must_use]
 pub fn red(sheet: &Sheet<'_>) -> Vec<BriefLine> {
-    let mut lines = Vec::new();
-    let header = &sheet.definitions.health.header;
-    let warnings = sheet
-        .verdict
-        .reasons
-        .iter()
-        .filter(|reason| reason.severity >= WARNING_SEVERITY);
-    lines.extend(
-        warnings.map(|reason| sheet.by_rule(&header.id, header.version, sheet.say(&reason.text).to_owned())),
-    );
+    let mut lines = warnings(sheet);
     if sheet.flow.is_falling() {
-        let before = amounts(&sheet.flow.recurring_before.moneys(), sheet.locale);
-        let now = amounts(&sheet.flow.recurring.moneys(), sheet.locale);
-        let text = match sheet.locale {
-            Locale::Sv => format!("Återkommande intäkter faller från {before} till {now} i månaden"),
-            Locale::En => format!("Recurring money falls from {before} to {now} a month"),
-        };
+        let text = falls(sheet);
         lines.extend(sheet.of_all(sheet.customer.subscriptions.values().flatten(), text));
     }
     if let Some(survey) = sheet
@@ -45,7 +31,7 @@ pub fn red(sheet: &Sheet<'_>) -> Vec<BriefLine> {
     {
         lines.push(sheet.told(survey, survey_text(sheet, survey.value)));
     }
-    for open in sheet.flow.stale() {
+    for open in sheet.flow.stale().filter(|_| !sheet.has_left()) {
         let (title, days) = (short(&open.opportunity.value.title), open.idle_days);
         let text = match sheet.locale {
             Locale::Sv => format!("Ingen aktivitet på {days} dagar: {title}"),
@@ -60,6 +46,9 @@ pub fn red(sheet: &Sheet<'_>) -> Vec<BriefLine> {
             .values()
             .filter_map(|states| unanswered(sheet, states)),
     );
+    if warned_of_overdue(sheet) {
+        return lines;
+    }
     let overdue = overdue_todos(sheet.customer, sheet.today).count();
     let text = match sheet.locale {
         Locale::Sv => count(overdue, "försenat åtagande", "försenade åtaganden"),
@@ -70,6 +59,46 @@ pub fn red(sheet: &Sheet<'_>) -> Vec<BriefLine> {
         text,
     ));
     lines
+}
+
+/// The reasons of the health model. Whoever has left is judged no more.
+fn warnings(sheet: &Sheet<'_>) -> Vec<BriefLine> {
+    if sheet.has_left() {
+        return Vec::new();
+    }
+    let header = &sheet.definitions.health.header;
+    let reasons = sheet
+        .verdict
+        .reasons
+        .iter()
+        .filter(|reason| reason.severity >= WARNING_SEVERITY);
+    reasons
+        .map(|reason| sheet.by_rule(&header.id, header.version, sheet.say(&reason.text).to_owned()))
+        .collect()
+}
+
+/// Whether a reason of the health model tells of overdue todos already: one finding does not warn twice.
+fn warned_of_overdue(sheet: &Sheet<'_>) -> bool {
+    let rules = &sheet.definitions.health.body.rules;
+    let warned = |id: &str| {
+        let mut reasons = sheet.verdict.reasons.iter();
+        reasons.any(|reason| reason.rule == id && reason.severity >= WARNING_SEVERITY)
+    };
+    !sheet.has_left()
+        && rules
+            .iter()
+            .any(|rule| rule.when.contains("overdue_todos") && warned(&rule.id))
+}
+
+fn falls(sheet: &Sheet<'_>) -> String {
+    let before = amounts(&sheet.flow.recurring_before.moneys(), sheet.locale);
+    let now = amounts(&sheet.flow.recurring.moneys(), sheet.locale);
+    match (sheet.locale, sheet.flow.recurring.is_zero()) {
+        (Locale::Sv, true) => format!("Återkommande intäkter har upphört (var {before} i månaden)"),
+        (Locale::En, true) => format!("Recurring revenue has ended (was {before} a month)"),
+        (Locale::Sv, false) => format!("Återkommande intäkter minskar från {before} till {now} i månaden"),
+        (Locale::En, false) => format!("Recurring revenue is falling from {before} to {now} a month"),
+    }
 }
 
 fn unanswered(sheet: &Sheet<'_>, states: &[Sourced<Coordination>]) -> Option<BriefLine> {
@@ -87,7 +116,9 @@ fn unanswered(sheet: &Sheet<'_>, states: &[Sourced<Coordination>]) -> Option<Bri
     Some(sheet.told(late, text))
 }
 
-fn survey_text(sheet: &Sheet<'_>, score: u8) -> String {
+/// An answer to the question whether they would recommend us.
+#[must_use]
+pub fn survey_text(sheet: &Sheet<'_>, score: u8) -> String {
     match sheet.locale {
         Locale::Sv => format!("Skulle rekommendera oss: {score} av 10"),
         Locale::En => format!("Would recommend us: {score} of 10"),
@@ -105,6 +136,10 @@ pub fn green(sheet: &Sheet<'_>) -> Vec<BriefLine> {
         .filter(|survey| survey.value >= PROMOTER_MIN)
     {
         lines.push(sheet.told(survey, survey_text(sheet, survey.value)));
+    }
+    // What is to come, and how close we are, is no promise of one that has left.
+    if sheet.has_left() {
+        return lines;
     }
     for open in sheet.flow.hot() {
         let (title, probability) = (
@@ -127,9 +162,13 @@ pub fn green(sheet: &Sheet<'_>) -> Vec<BriefLine> {
             amounts(&before.moneys(), sheet.locale),
             amounts(&now.moneys(), sheet.locale),
         );
-        let text = match sheet.locale {
-            Locale::Sv => format!("Återkommande intäkter växer från {before} till {now} i månaden"),
-            Locale::En => format!("Recurring money grows from {before} to {now} a month"),
+        let text = match (sheet.locale, sheet.flow.recurring_before.is_zero()) {
+            (Locale::Sv, true) => format!("Nya återkommande intäkter: {now} i månaden"),
+            (Locale::En, true) => format!("New recurring revenue: {now} a month"),
+            (Locale::Sv, false) => {
+                format!("Återkommande intäkter växer från {before} till {now} i månaden")
+            }
+            (Locale::En, false) => format!("Recurring revenue is growing from {before} to {now} a month"),
         };
         lines.extend(sheet.of_all(sheet.customer.subscriptions.values().flatten(), text));
     }
@@ -142,7 +181,7 @@ pub fn green(sheet: &Sheet<'_>) -> Vec<BriefLine> {
         let days = usize::try_from(sheet.metrics.days_since_contact).unwrap_or_default();
         let text = match sheet.locale {
             Locale::Sv => format!("Tät kontakt, senast för {} sedan", count(days, "dag", "dagar")),
-            Locale::En => format!("In close touch, last {} ago", count(days, "day", "days")),
+            Locale::En => format!("In close contact, last {} ago", count(days, "day", "days")),
         };
         BriefLine {
             text,

@@ -26,7 +26,7 @@ pub fn money(sheet: &Sheet<'_>) -> Vec<BriefLine> {
         Locale::En => format!("Invoiced this year {year}, in all {all}"),
     };
     lines.extend(sheet.of_all(&customer.invoices, text));
-    if !flow.recurring.is_zero() {
+    if !flow.recurring.is_zero() && customer.is_active() {
         let monthly = amounts(&flow.recurring.moneys(), locale);
         let text = match (locale, flow.is_falling()) {
             (Locale::Sv, false) => format!("Återkommande {monthly} i månaden"),
@@ -46,7 +46,10 @@ pub fn money(sheet: &Sheet<'_>) -> Vec<BriefLine> {
         };
         lines.extend(sheet.of_all(customer.subscriptions.values().flatten(), text));
     }
-    lines.extend(coming(sheet));
+    // Nothing is to come from one that has left.
+    if !sheet.has_left() {
+        lines.extend(coming(sheet));
+    }
     lines
 }
 
@@ -73,7 +76,7 @@ fn coming(sheet: &Sheet<'_>) -> Option<BriefLine> {
         .collect();
     let each = each.join(", ");
     let text = match sheet.locale {
-        Locale::Sv => format!("Kommande sex månader {weighted}, vägt med sannolikheten ({each})"),
+        Locale::Sv => format!("Kommande sex månader {weighted}, viktat med sannolikheten ({each})"),
         Locale::En => format!("Coming six months {weighted}, weighted by probability ({each})"),
     };
     sheet.of_all(coming.iter().map(|open| &open.opportunity), text)

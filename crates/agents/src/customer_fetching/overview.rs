@@ -22,7 +22,10 @@ pub fn overview(sheet: &Sheet<'_>) -> Vec<BriefLine> {
     lines.extend(relation(sheet));
     lines.push(status(sheet));
     lines.push(last_contact(sheet));
-    lines.push(health(sheet));
+    // Whoever has left is judged no more.
+    if !sheet.has_left() {
+        lines.push(health(sheet));
+    }
     let value = amounts(&sheet.flow.invoiced.moneys(), sheet.locale);
     let text = match sheet.locale {
         Locale::Sv => format!("Totalt värde hittills: {value}"),
@@ -36,9 +39,11 @@ fn relation(sheet: &Sheet<'_>) -> Option<BriefLine> {
     let (first, source) = earliest(sheet)?;
     let since = sheet.day(first);
     let length = length(sheet, since);
-    let text = match sheet.locale {
-        Locale::Sv => format!("Kund sedan {since} ({length})"),
-        Locale::En => format!("Customer since {since} ({length})"),
+    let text = match (sheet.locale, sheet.customer.is_prospect()) {
+        (Locale::Sv, false) => format!("Kund sedan {since} ({length})"),
+        (Locale::En, false) => format!("Customer since {since} ({length})"),
+        (Locale::Sv, true) => format!("Prospekt, känd sedan {since} ({length})"),
+        (Locale::En, true) => format!("Prospect, known since {since} ({length})"),
     };
     Some(BriefLine {
         text,
@@ -47,22 +52,29 @@ fn relation(sheet: &Sheet<'_>) -> Option<BriefLine> {
     })
 }
 
-/// The first thing that was observed of the customer, and who says so.
+/// Since when it is a customer, and who says so: the first fact that only a customer has, where its status was ever
+/// told; else the first that is known. A prospect has a profile, contacts and conversations too; a todo says nothing
+/// of when the relation began.
 fn earliest<'a>(sheet: &'a Sheet<'_>) -> Option<(Timestamp, &'a str)> {
     fn first<T>(fact: &Sourced<T>) -> (Timestamp, &str) {
         (fact.observed, fact.source.as_str())
     }
     let customer = sheet.customer;
-    let facts = customer.profile.values().map(first);
-    let facts = facts.chain(customer.contacts.values().map(first));
-    let facts = facts.chain(customer.touchpoints.first().map(first));
-    let facts = facts.chain(customer.todos.values().map(|state| first(&state.todo)));
-    let facts = facts.chain(customer.invoices.first().map(first));
-    let facts = facts.chain(customer.subscriptions.values().flatten().map(first));
-    let facts = facts.chain(customer.opportunities.values().flatten().map(first));
-    let facts = facts.chain(customer.services.values().flatten().map(first));
-    let facts = facts.chain(customer.stages.first().map(first));
-    facts.chain(customer.onboardings.first().map(first)).min()
+    let status = customer.profile.get(field::STATUS);
+    let ours = customer.invoices.first().map(first).into_iter();
+    let ours = ours.chain(customer.subscriptions.values().flatten().map(first));
+    let ours = ours.chain(customer.services.values().flatten().map(first));
+    let ours = ours.chain(customer.stages.first().map(first));
+    let ours = ours.chain(customer.onboardings.first().map(first));
+    let ours = ours.chain(status.filter(|_| customer.is_active()).map(first));
+    let known = customer.profile.values().map(first);
+    let known = known.chain(customer.contacts.values().map(first));
+    let known = known.chain(customer.touchpoints.first().map(first));
+    let since = ours.min();
+    if status.is_some() && !customer.is_prospect() && since.is_some() {
+        return since;
+    }
+    known.chain(since).min()
 }
 
 fn length(sheet: &Sheet<'_>, since: Date) -> String {
@@ -119,9 +131,11 @@ fn status(sheet: &Sheet<'_>) -> BriefLine {
 fn last_contact(sheet: &Sheet<'_>) -> BriefLine {
     let due = sheet.metrics.next_touch;
     let Some(last) = &sheet.metrics.last_contact else {
-        let text = match sheet.locale {
-            Locale::Sv => format!("Senaste kontakt: saknas; hör av dig senast {due}"),
-            Locale::En => format!("Last contact: missing; get in touch by {due}"),
+        let text = match (sheet.locale, sheet.has_left()) {
+            (Locale::Sv, false) => format!("Senaste kontakt: saknas; hör av dig senast {due}"),
+            (Locale::En, false) => format!("Last contact: missing; get in touch by {due}"),
+            (Locale::Sv, true) => "Senaste kontakt: saknas".to_owned(),
+            (Locale::En, true) => "Last contact: missing".to_owned(),
         };
         return BriefLine {
             text,
@@ -131,14 +145,19 @@ fn last_contact(sheet: &Sheet<'_>) -> BriefLine {
     };
     let days = usize::try_from(sheet.metrics.days_since_contact).unwrap_or_default();
     let summary = short(&last.summary);
+    let next = match (sheet.locale, sheet.has_left()) {
+        (Locale::Sv, false) => format!("; nästa senast {due}"),
+        (Locale::En, false) => format!("; next by {due}"),
+        (Locale::Sv | Locale::En, true) => String::new(),
+    };
     let text = match sheet.locale {
         Locale::Sv => format!(
-            "Senaste kontakt: {}, {} sedan; {summary}; nästa senast {due}",
+            "Senaste kontakt: {}, {} sedan; {summary}{next}",
             channel(sheet, last.channel),
             count(days, "dag", "dagar"),
         ),
         Locale::En => format!(
-            "Last contact: {}, {} ago; {summary}; next by {due}",
+            "Last contact: {}, {} ago; {summary}{next}",
             channel(sheet, last.channel),
             count(days, "day", "days"),
         ),
@@ -178,31 +197,44 @@ fn health(sheet: &Sheet<'_>) -> BriefLine {
 /// What is promised and not done: by priority, then by the day it is due.
 #[must_use]
 pub fn todos(sheet: &Sheet<'_>) -> Vec<BriefLine> {
+    ranked_todos(sheet)
+        .into_iter()
+        .map(|state| sheet.told(&state.todo, todo(sheet, state)))
+        .collect()
+}
+
+/// Open todos by priority, then by the day they are due.
+#[must_use]
+pub fn ranked_todos<'a>(sheet: &Sheet<'a>) -> Vec<&'a TodoState> {
     let mut open: Vec<&TodoState> = open_todos(sheet.customer).collect();
     open.sort_by_key(|state| {
         let todo = &state.todo.value;
         (todo.priority, todo.due.unwrap_or(Date::MAX), todo.key.clone())
     });
-    open.into_iter()
-        .map(|state| sheet.told(&state.todo, todo(sheet, state)))
-        .collect()
+    open
+}
+
+/// `klart senast 2025-09-13`
+#[must_use]
+pub fn due_text(sheet: &Sheet<'_>, due: Date) -> String {
+    match (sheet.locale, due < sheet.today) {
+        (Locale::Sv, false) => format!("klart senast {due}"),
+        (Locale::Sv, true) => format!("skulle vara klart {due}"),
+        (Locale::En, false) => format!("due {due}"),
+        (Locale::En, true) => format!("was due {due}"),
+    }
 }
 
 fn todo(sheet: &Sheet<'_>, state: &TodoState) -> String {
     let todo = &state.todo.value;
     let mut text = match todo.priority {
-        Priority::High => format!("{}: ", sheet.pick("Hög", "High")),
+        Priority::High => format!("{}: ", sheet.pick("Hög prioritet", "High priority")),
         Priority::Normal => String::new(),
-        Priority::Low => format!("{}: ", sheet.pick("Låg", "Low")),
+        Priority::Low => format!("{}: ", sheet.pick("Låg prioritet", "Low priority")),
     };
     text.push_str(&short(&todo.text));
     if let Some(due) = todo.due {
-        text.push_str(&match (sheet.locale, due < sheet.today) {
-            (Locale::Sv, false) => format!(", klart senast {due}"),
-            (Locale::Sv, true) => format!(", skulle vara klart {due}"),
-            (Locale::En, false) => format!(", due {due}"),
-            (Locale::En, true) => format!(", was due {due}"),
-        });
+        text.push_str(&format!(", {}", due_text(sheet, due)));
     }
     if let Some(owner) = &todo.owner {
         text.push_str(&format!(" ({})", short(owner)));

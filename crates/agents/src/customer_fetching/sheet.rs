@@ -13,6 +13,7 @@ use kunder_domain::money_flow::MoneyFlow;
 
 use super::CustomerFetching;
 use super::brief::BriefLine;
+use crate::wording;
 
 /// Letters of a quoted text that are shown: a brief is one page.
 const LETTERS_MAX: usize = 110;
@@ -50,6 +51,12 @@ impl<'a> Sheet<'a> {
             verdict,
             checklist,
         }
+    }
+
+    /// Whether the customer has left: nothing is offered to it and no contact is due.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.customer.has_left()
     }
 
     #[must_use]
@@ -126,9 +133,5 @@ pub fn short(text: &str) -> String {
 /// What somebody said, in the quotation marks of the language.
 #[must_use]
 pub fn quoted(locale: Locale, text: &str) -> String {
-    let text = short(text);
-    match locale {
-        Locale::Sv => format!("”{text}”"),
-        Locale::En => format!("“{text}”"),
-    }
+    wording::quoted(locale, &short(text))
 }

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CustomerFetching;
 use crate::asked::moment;
+use crate::customer_health::AT_RISK_ALERT;
 use crate::evidence::{decided, sources};
 use crate::rehearsal::is_rehearsal;
 
@@ -57,13 +58,15 @@ impl StoryBlock {
 pub fn story(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Decision<Fact> {
     let locale = work.task.locale();
     let today = day(moment(work, &agent.zone), &agent.zone);
-    let unhappy = customer
-        .surveys
-        .last()
-        .is_some_and(|survey| survey.value <= DETRACTOR_MAX);
-    let story = anonymous::story(customer, today, &agent.zone, &agent.definitions).filter(|_| !unhappy);
-    let Some(story) = story else {
-        return Decision::done(with_evidence(agent, customer, nothing_yet(locale, customer)));
+    if let Some(reason) = no_success(locale, customer) {
+        return Decision::done(with_evidence(agent, customer, untold(locale, customer, reason)));
+    }
+    let Some(story) = anonymous::story(customer, today, &agent.zone, &agent.definitions) else {
+        let reason = locale.pick(
+            "ingen slutförd tjänst och inget nöjt svar",
+            "no completed service and no satisfied answer",
+        );
+        return Decision::done(with_evidence(agent, customer, untold(locale, customer, reason)));
     };
     let found = giveaways(&story, work, customer);
     if !found.is_empty() {
@@ -131,23 +134,33 @@ fn with_evidence(agent: &CustomerFetching, customer: &Customer, mut report: Repo
     report
 }
 
-fn nothing_yet(locale: Locale, customer: &Customer) -> Report {
+/// Why a customer is no success now, whatever was reached before.
+fn no_success(locale: Locale, customer: &Customer) -> Option<&'static str> {
+    let unhappy = customer
+        .surveys
+        .last()
+        .is_some_and(|survey| survey.value <= DETRACTOR_MAX);
+    if customer.has_left() {
+        Some(locale.pick("kunden har lämnat", "the customer has left"))
+    } else if customer.alert_open(AT_RISK_ALERT) {
+        Some(locale.pick("kunden är i riskzonen", "the customer is at risk"))
+    } else if unhappy {
+        Some(locale.pick(
+            "det senaste svaret var inte nöjt",
+            "the latest answer was not satisfied",
+        ))
+    } else {
+        None
+    }
+}
+
+fn untold(locale: Locale, customer: &Customer, reason: &str) -> Report {
     let name = customer.name();
-    Report::new(
-        Status::Complete,
-        match locale {
-            Locale::Sv => {
-                format!(
-                    "Det finns inget att berätta om {name} än: ingen slutförd tjänst och inget nöjt svar."
-                )
-            }
-            Locale::En => {
-                format!(
-                    "There is nothing to tell about {name} yet: no completed service and no satisfied answer."
-                )
-            }
-        },
-    )
+    let summary = match locale {
+        Locale::Sv => format!("Det finns inget att berätta om {name} än: {reason}."),
+        Locale::En => format!("There is nothing to tell about {name} yet: {reason}."),
+    };
+    Report::new(Status::Complete, summary)
 }
 
 fn refused(locale: Locale, found: &[String]) -> Report {

@@ -165,7 +165,7 @@ fn a_brief_holds_everything_with_source_and_date() {
 
             - Fakturerat i år 12 500,50 SEK, totalt 52 500,50 SEK (källa: CRM, 2025-08-02)
             - Återkommande 2 500 SEK i månaden (källa: CRM, 2025-02-13)
-            - Kommande sex månader 66 000 SEK, vägt med sannolikheten (Affär kurser 75 %, Affär tillägg 30 %) (källa: CRM, 2025-08-22)
+            - Kommande sex månader 66 000 SEK, viktat med sannolikheten (Affär kurser 75 %, Affär tillägg 30 %) (källa: CRM, 2025-08-22)
 
             ## Möjligheter
 
@@ -176,7 +176,7 @@ fn a_brief_holds_everything_with_source_and_date() {
 
             - ”Rapporter är det viktigaste för styrelsen” (källa: CRM, 2025-08-07)
             - ”Vi saknar rapporter per distrikt” (källa: CRM, 2025-07-03)
-            - Återkommer: rapporter (2 gånger) (källa: CRM, 2025-08-07)
+            - Återkommande ord: rapporter (2 anteckningar) (källa: CRM, 2025-08-07)
 
             ## Att fråga, följa upp och erbjuda
 
@@ -205,7 +205,7 @@ fn a_brief_holds_everything_with_source_and_date() {
             ## Tre samtalspunkter
 
             - Ta upp: Ingen aktivitet på 45 dagar: Affär tillägg (källa: CRM, 2025-07-18)
-            - Berätta hur det går: Uppgift offert, skulle vara klart 2025-08-29 (källa: CRM, 2025-02-13)
+            - Berätta hur det går med: Uppgift offert (skulle vara klart 2025-08-29) (källa: CRM, 2025-02-13)
             - Prata om nästa steg: Affär kurser (källa: CRM, 2025-08-22)
         "#]],
     );
@@ -219,73 +219,73 @@ fn a_brief_in_english() {
         known().facts(),
         &task,
         expect![[r#"
-        complete: Everything about Örebro Idrottsförbund on one page: customers/orebro-idrottsforbund/brief.md.
-          artifact customers/orebro-idrottsforbund/brief.md
-          event brief-ready about Some("customer/orebro-idrottsforbund"): ["asOf", "customer", "customerId", "markdown", "path"]
-          request admin/meeting-prep-agent use-brief about Some("orebro-idrottsforbund")
+            complete: Everything about Örebro Idrottsförbund on one page: customers/orebro-idrottsforbund/brief.md.
+              artifact customers/orebro-idrottsforbund/brief.md
+              event brief-ready about Some("customer/orebro-idrottsforbund"): ["asOf", "customer", "customerId", "markdown", "path"]
+              request admin/meeting-prep-agent use-brief about Some("orebro-idrottsforbund")
 
-        # Customer brief: Örebro Idrottsförbund, 2025-09-01
+            # Customer brief: Örebro Idrottsförbund, 2025-09-01
 
-        ## Overview
+            ## Overview
 
-        - Customer since 2024-07-28 (1 year and 1 month) (source: CRM, 2024-07-28)
-        - Status: active, step: Partnership (source: CRM, 2025-06-03)
-        - Last contact: call, 25 days ago; Avstämning inför styrelsen; next by 2025-11-05 (source: CRM, 2025-08-07)
-        - Health: Healthy (source: satori/health v1, 2025-09-01)
-        - Total value so far: 52,500.50 SEK (source: CRM, 2025-08-02)
+            - Customer since 2024-07-28 (1 year and 1 month) (source: CRM, 2024-07-28)
+            - Status: active, step: Partnership (source: CRM, 2025-06-03)
+            - Last contact: call, 25 days ago; Avstämning inför styrelsen; next by 2025-11-05 (source: CRM, 2025-08-07)
+            - Health: Healthy (source: satori/health v1, 2025-09-01)
+            - Total value so far: 52,500.50 SEK (source: CRM, 2025-08-02)
 
-        ## Open commitments
+            ## Open commitments
 
-        - Uppgift offert, was due 2025-08-29 (source: CRM, 2025-02-13)
-        - Uppgift rapport, due 2025-09-13 (source: CRM, 2025-02-13)
+            - Uppgift offert, was due 2025-08-29 (source: CRM, 2025-02-13)
+            - Uppgift rapport, due 2025-09-13 (source: CRM, 2025-02-13)
 
-        ## Money
+            ## Money
 
-        - Invoiced this year 12,500.50 SEK, in all 52,500.50 SEK (source: CRM, 2025-08-02)
-        - Recurring 2,500 SEK a month (source: CRM, 2025-02-13)
-        - Coming six months 66,000 SEK, weighted by probability (Affär kurser 75 %, Affär tillägg 30 %) (source: CRM, 2025-08-22)
+            - Invoiced this year 12,500.50 SEK, in all 52,500.50 SEK (source: CRM, 2025-08-02)
+            - Recurring 2,500 SEK a month (source: CRM, 2025-02-13)
+            - Coming six months 66,000 SEK, weighted by probability (Affär kurser 75 %, Affär tillägg 30 %) (source: CRM, 2025-08-22)
 
-        ## Opportunities
+            ## Opportunities
 
-        - Affär kurser: 80,000 SEK, 75 %, in negotiation, expected 2025-10-31 (source: CRM, 2025-08-22)
-        - Affär tillägg: 20,000 SEK, 30 %, discussed, expected 2025-10-31 (source: CRM, 2025-07-18)
+            - Affär kurser: 80,000 SEK, 75 %, in negotiation, expected 2025-10-31 (source: CRM, 2025-08-22)
+            - Affär tillägg: 20,000 SEK, 30 %, discussed, expected 2025-10-31 (source: CRM, 2025-07-18)
 
-        ## Quotes and themes
+            ## Quotes and themes
 
-        - “Rapporter är det viktigaste för styrelsen” (source: CRM, 2025-08-07)
-        - “Vi saknar rapporter per distrikt” (source: CRM, 2025-07-03)
-        - Comes back: rapporter (2 times) (source: CRM, 2025-08-07)
+            - “Rapporter är det viktigaste för styrelsen” (source: CRM, 2025-08-07)
+            - “Vi saknar rapporter per distrikt” (source: CRM, 2025-07-03)
+            - Recurring word: rapporter (2 notes) (source: CRM, 2025-08-07)
 
-        ## To ask, follow up and offer
+            ## To ask, follow up and offer
 
-        - Ask about: At least three contacts (source: satori/onboarding v1, 2025-09-01)
-        - Ask about: Project contact (source: satori/onboarding v1, 2025-09-01)
-        - Follow up: Uppgift offert (source: CRM, 2025-02-13)
-        - Follow up: Affär tillägg (source: CRM, 2025-07-18)
-        - Offer: Affär kurser (source: CRM, 2025-08-22)
+            - Ask about: At least three contacts (source: satori/onboarding v1, 2025-09-01)
+            - Ask about: Project contact (source: satori/onboarding v1, 2025-09-01)
+            - Follow up: Uppgift offert (source: CRM, 2025-02-13)
+            - Follow up: Affär tillägg (source: CRM, 2025-07-18)
+            - Offer: Affär kurser (source: CRM, 2025-08-22)
 
-        ## Red flags
+            ## Red flags
 
-        - No activity for 45 days: Affär tillägg (source: CRM, 2025-07-18)
-        - 1 overdue commitment (source: CRM, 2025-02-13)
+            - No activity for 45 days: Affär tillägg (source: CRM, 2025-07-18)
+            - 1 overdue commitment (source: CRM, 2025-02-13)
 
-        ## Green flags
+            ## Green flags
 
-        - Would recommend us: 9 of 10 (source: CRM, 2025-08-12)
-        - Close to a deal: Affär kurser, 75 % (source: CRM, 2025-08-22)
-        - In close touch, last 25 days ago (source: CRM, 2025-08-07)
+            - Would recommend us: 9 of 10 (source: CRM, 2025-08-12)
+            - Close to a deal: Affär kurser, 75 % (source: CRM, 2025-08-22)
+            - In close contact, last 25 days ago (source: CRM, 2025-08-07)
 
-        ## Key contacts
+            ## Key contacts
 
-        - Åsa Öman, decision maker, not verified (source: CRM, 2024-07-28)
-        - Per Ek, technical contact, not verified (source: CRM, 2024-07-28)
+            - Åsa Öman, decision maker, not verified (source: CRM, 2024-07-28)
+            - Per Ek, technical contact, not verified (source: CRM, 2024-07-28)
 
-        ## Three talking points
+            ## Three talking points
 
-        - Bring up: No activity for 45 days: Affär tillägg (source: CRM, 2025-07-18)
-        - Tell how it goes: Uppgift offert, was due 2025-08-29 (source: CRM, 2025-02-13)
-        - Talk about the next step: Affär kurser (source: CRM, 2025-08-22)
-    "#]],
+            - Bring up: No activity for 45 days: Affär tillägg (source: CRM, 2025-07-18)
+            - Report progress on: Uppgift offert (was due 2025-08-29) (source: CRM, 2025-02-13)
+            - Talk about the next step: Affär kurser (source: CRM, 2025-08-22)
+        "#]],
     );
 }
 

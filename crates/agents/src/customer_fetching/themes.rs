@@ -12,9 +12,9 @@ const TIMES_MIN: usize = 2;
 /// Words that say nothing of the matter.
 const COMMON: &str = "avstämning användare alla allt andra bara behöver behövs bland borde bättre bättrar bör dagar denna dessa detta direkt dock \
      efter eller enligt fram framåt från fått föra före första frågade frågan frågor följde genom ganska gick gillar gjort gäller göras hade hamnar hela hellre hjälp \
-     hoppas idag igen igenom igång ingen inget innan inom inte istället kanske kommer kommit kontakt kunde kunden kunna kvartal kvartalsmöte känns lite löste löstes medarbetare \
-     många möjligt möte mötet måste mellan medan mycket något några någon nästa också olika prata ringde pratade redan samma samtal \
-     samtidigt sedan senare senast skulle snart svarade telefon tacka tidigare tillbaka tycker under utan vecka veckan verkar vidare vilja vilken \
+     hoppas idag igen igenom igång inför ingen inget innan inom inte istället kanske kommer kommit kontakt kunde kunden kunna kvartal kvartalsmöte känns lite löste löstes medarbetare \
+     många möjligt möte mötet måste mellan medan mycket något några någon nästa också olika prata ringde pratade redan samma samtal samtalet \
+     samtidigt sedan senare senast skulle snart stämning svarade telefon tacka tidigare tillbaka tycker under utan vecka veckan verkar vidare vilja vilken \
      vilket ville visade vore väldigt ännu återkommer öppna över about after again before being could customer every first going great \
      having hours little maybe meeting might month needs other quarter really right shall should since still their them then there \
      these they thing things think this those times today until using wants week weeks well were what when where which while will \

@@ -40,8 +40,8 @@ pub fn voices(sheet: &Sheet<'_>) -> Vec<BriefLine> {
 fn theme_line(sheet: &Sheet<'_>, theme: &Theme<'_>) -> Option<BriefLine> {
     let (word, times) = (&theme.word, theme.times);
     let text = match sheet.locale {
-        Locale::Sv => format!("Återkommer: {word} ({times} gånger)"),
-        Locale::En => format!("Comes back: {word} ({times} times)"),
+        Locale::Sv => format!("Återkommande ord: {word} ({times} anteckningar)"),
+        Locale::En => format!("Recurring word: {word} ({times} notes)"),
     };
     sheet.of_all(theme.notes.iter().copied(), text)
 }

@@ -16,7 +16,15 @@ use super::{CustomerHealth, words};
 use crate::evidence::decided;
 use crate::paging::Pages;
 use crate::rehearsal::is_rehearsal;
-use crate::undelivered;
+use crate::undelivered::{self, Missed};
+
+/// The alerts that Sälj's Pipeline agent is sent (S0-31).
+const MISSED: Missed<'static> = Missed {
+    process: "salj",
+    agent: "pipeline-agent",
+    sv: ["larm", "larm"],
+    en: ["alert", "alerts"],
+};
 
 impl CustomerHealth {
     pub(super) fn join_health(
@@ -51,13 +59,15 @@ impl CustomerHealth {
             decided(&self.definitions.process),
         ];
         pages.account(&mut report);
-        if let Some(blocker) = undelivered::blocker(missed, "salj", "pipeline-agent", locale) {
+        let rehearsal = is_rehearsal(work, &self.zone);
+        let missed = undelivered::blocker(missed, &MISSED, work.now, &self.zone, locale);
+        if let Some(blocker) = missed.filter(|_| !rehearsal) {
             report.block(blocker);
         }
         let nps = report.nps;
         report.set("health", &rows);
         let mut decision = Decision::done(report);
-        if !is_rehearsal(work, &self.zone) && !pages.found.is_empty() {
+        if !rehearsal && !pages.found.is_empty() {
             let mut movement = Movement::default();
             pages.found.iter().for_each(|page| movement.add(&page.movement));
             let alerted: Vec<_> = pages.found.iter().flat_map(|page| &page.alerted).collect();

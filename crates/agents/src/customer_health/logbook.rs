@@ -56,7 +56,7 @@ pub(super) fn touchpoint(work: &Work, customer: &Customer, zone: &TimeZone) -> R
     let day = observed.to_zoned(zone.clone()).date();
     let summary = format!(
         "{} {} {day}.",
-        locale.pick("Kontakten är noterad:", "The contact is noted:"),
+        locale.pick("Kontakten är noterad:", "Contact noted:"),
         customer.name()
     );
     Ok(Entry {

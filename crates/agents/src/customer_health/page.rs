@@ -102,8 +102,8 @@ impl CustomerHealth {
             report.recommendations.push(
                 locale
                     .pick(
-                        "Inget sparades: det var ett prov.",
-                        "Nothing was stored: it was a rehearsal.",
+                        "Inget sparades: det här var en provkörning.",
+                        "Nothing was stored: this was a dry run.",
                     )
                     .to_owned(),
             );

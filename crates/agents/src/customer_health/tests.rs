@@ -110,15 +110,15 @@ fn every_active_customer_once_in_three_groups_by_urgency() {
         UPPMÄRKSAMHET (3)
         - Sextio SK: kontakt 2025-07-03 (60 dagar sedan); todos: 0 öppna, 0 försenade
           Skäl: 60 dagar sedan senaste kontakt (varning från 60)
-          Förslag: Hör av dig inom en vecka, stäm av läget och gå igenom det som är försenat
+          Förslag: Hör av dig inom en vecka, stäm av läget och gå igenom öppna todos
           Värde i riskzonen: 120 000 SEK
         - Nittio NF: kontakt 2025-06-03 (90 dagar sedan); todos: 0 öppna, 0 försenade
           Skäl: 90 dagar sedan senaste kontakt (varning från 60)
-          Förslag: Hör av dig inom en vecka, stäm av läget och gå igenom det som är försenat
+          Förslag: Hör av dig inom en vecka, stäm av läget och gå igenom öppna todos
           Värde i riskzonen: 24 006 SEK
         - Sex Förseningar: kontakt 2025-08-31 (1 dag sedan); todos: 6 öppna, 6 försenade
           Skäl: 6 försenade todos (högst 5)
-          Förslag: Hör av dig inom en vecka, stäm av läget och gå igenom det som är försenat
+          Förslag: Hör av dig inom en vecka, stäm av läget och gå igenom öppna todos
           Värde i riskzonen: inget känt
 
         FRISK (2)
@@ -162,23 +162,23 @@ fn the_same_in_english() {
         ATTENTION (3)
         - Sextio SK: contact 2025-07-03 (60 days ago); todos: 0 open, 0 overdue
           Reason: 60 days since the last contact (warning from 60)
-          Suggestion: Get in touch within a week, ask how things are and go through what is overdue
+          Suggestion: Get in touch within a week, ask how things are and go through open todos
           Value at risk: 120,000 SEK
         - Nittio NF: contact 2025-06-03 (90 days ago); todos: 0 open, 0 overdue
           Reason: 90 days since the last contact (warning from 60)
-          Suggestion: Get in touch within a week, ask how things are and go through what is overdue
+          Suggestion: Get in touch within a week, ask how things are and go through open todos
           Value at risk: 24,006 SEK
         - Sex Förseningar: contact 2025-08-31 (1 day ago); todos: 6 open, 6 overdue
           Reason: 6 overdue todos (at most 5)
-          Suggestion: Get in touch within a week, ask how things are and go through what is overdue
+          Suggestion: Get in touch within a week, ask how things are and go through open todos
           Value at risk: none known
 
         HEALTHY (2)
         - Femtionio FF: contact 2025-07-04 (59 days ago); todos: 5 open, 5 overdue; next contact by 2025-10-02
         - Fem Förseningar: contact 2025-08-31 (1 day ago); todos: 6 open, 5 overdue; next contact by 2025-11-29"#]].assert_eq(finished.report().text.as_ref().unwrap());
     expect![[r#"
-        Begin with Nittioett NK (Anna Ek): Call the customer's decision maker today and book a meeting this week.
-        Book a first meeting with 1 customer never contacted.
+        Start with Nittioett NK (Anna Ek): Call the customer's decision maker today and book a meeting this week.
+        Book a first meeting with 1 customer that has never been contacted.
         Next planned contact: Femtionio FF by 2025-10-02."#]].assert_eq(&finished.report().recommendations.join("\n"));
 }
 
@@ -323,7 +323,8 @@ fn a_page_that_failed_and_messages_that_did_not_arrive_are_blockers() {
     assert_eq!(report.status, Status::Partial);
     expect![[r#"
         Kunderna på en sida saknas (1): the store went away
-        2 meddelanden till salj/pipeline-agent har inte kunnat lämnas, det äldsta sedan 2025-08-28 10:00 UTC: nobody takes it"#]].assert_eq(&report.blockers.join("\n"));
+        salj/pipeline-agent har inte tagit emot 2 larm sedan 2025-08-28: ingen lyssnar"#]]
+    .assert_eq(&report.blockers.join("\n"));
 }
 
 /// S0-04, S0-15 on the demo portfolio: every active customer once, all three groups, at-risk ones alerted.
@@ -348,4 +349,24 @@ fn the_demo_portfolio_shows_every_group() {
         assert_eq!(row.open_alert, row.severity >= AT_RISK, "{}", row.customer);
         assert_eq!(row.reasons.is_empty(), row.severity == 0, "{}", row.customer);
     }
+}
+
+/// A message that nobody took a week ago is no news, and a rehearsal sends none.
+#[test]
+fn messages_that_did_not_arrive_block_for_a_week_and_no_rehearsal() {
+    let status = |days: i64, dry_run: bool| {
+        let portfolio = portfolio();
+        portfolio.fail_delivery(Undelivered {
+            destination: "salj".to_owned(),
+            subject: "salj.task.pipeline-agent.k-1".to_owned(),
+            since: crate::fact_builder::ago(days),
+            reason: "nobody takes it".to_owned(),
+        });
+        let mut task = task("t1", HEALTH_CHECK);
+        task.dry_run = dry_run;
+        run(&agent(), &task, now(), &portfolio).report().status
+    };
+    assert_eq!(status(7, false), Status::Partial);
+    assert_eq!(status(8, false), Status::Complete);
+    assert_eq!(status(1, true), Status::Complete);
 }

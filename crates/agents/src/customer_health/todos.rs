@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::outcome::{Question, QuestionOption, Report, Status};
 use kunder_agent_core::task::Locale;
-use kunder_domain::customer::Customer;
+use kunder_domain::customer::{Customer, TodoState};
 use kunder_domain::fact::{CustomerId, FactBody, Priority, Todo};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,7 @@ pub(super) fn add(work: &Work, customer: &Customer) -> Result<Entry, Bad> {
         owner: params.text(&["owner"])?.map(str::to_owned),
         priority: params.word(&["priority"], PRIORITIES)?.unwrap_or_default(),
     };
-    let noted = locale.pick("Noterat att göra för", "Noted to do for");
+    let noted = locale.pick("Todo tillagd för", "Todo added for");
     let summary = format!("{noted} {}: {} [{}]", customer.name(), todo.text, todo.key);
     let fact = new_fact(work, customer, id, work.now, source, FactBody::Todo(todo));
     Ok(Entry {
@@ -104,10 +104,10 @@ pub(super) fn finish(work: &Work, customers: &[Customer], today: Date) -> Result
         FactBody::TodoDone { key: row.key.clone() },
     );
     let summary = format!(
-        "{} {}: {}",
+        "{} {}: {}.",
         locale.pick("Klart för", "Done for"),
         row.customer,
-        row.text
+        row.text.trim_end_matches('.')
     );
     Ok(Finish::Done(
         place,
@@ -192,6 +192,24 @@ fn fitting<'a>(rows: &'a [TodoRow], wanted: &str) -> Vec<&'a TodoRow> {
         .collect()
 }
 
+/// The done todo with this key; else with these words; else one that contains them. Of several the one done last.
+fn done_before<'a>(wanted: &str, customers: &'a [Customer]) -> Option<&'a TodoState> {
+    let done: Vec<&TodoState> = customers
+        .iter()
+        .flat_map(|customer| customer.todos.values())
+        .filter(|state| state.done.is_some())
+        .collect();
+    let words = folded(wanted);
+    let text = |state: &TodoState| folded(&state.todo.value.text);
+    let last = |fits: &dyn Fn(&TodoState) -> bool| {
+        let fitting = done.iter().copied().filter(|state| fits(state));
+        fitting.max_by_key(|state| (state.done, state.todo.value.key.clone()))
+    };
+    last(&|state| state.todo.value.key == wanted)
+        .or_else(|| last(&|state| !words.is_empty() && text(state) == words))
+        .or_else(|| last(&|state| !words.is_empty() && text(state).contains(&words)))
+}
+
 fn unfinished(
     locale: Locale,
     wanted: &str,
@@ -200,12 +218,8 @@ fn unfinished(
     customers: &[Customer],
 ) -> Report {
     if fitting.is_empty() {
-        let before = customers
-            .iter()
-            .filter_map(|customer| customer.todos.get(wanted))
-            .find(|state| state.done.is_some());
-        if let Some(state) = before {
-            let was = locale.pick("Var redan klart", "Was done before");
+        if let Some(state) = done_before(wanted, customers) {
+            let was = locale.pick("Redan gjord", "Already done");
             return Report::new(Status::Complete, format!("{was}: {}", state.todo.value.text));
         }
         let summary = match locale {
@@ -213,7 +227,7 @@ fn unfinished(
             Locale::En => format!("No open todo fits “{wanted}”."),
         };
         let mut report = Report::failed(summary.clone(), summary);
-        report.recommendations = shortened(rows.iter().map(|row| line(row, locale)), 5, locale);
+        report.recommendations = shortened(rows.iter().map(|row| said(row, locale)), 5, locale);
         return report;
     }
     let text = match locale {
@@ -226,7 +240,7 @@ fn unfinished(
         .iter()
         .map(|row| QuestionOption {
             id: row.key.clone(),
-            label: line(row, locale),
+            label: said(row, locale),
         })
         .collect();
     report.question = Some(Question { text, options });
@@ -234,6 +248,11 @@ fn unfinished(
 }
 
 fn line(row: &TodoRow, locale: Locale) -> String {
+    format!("- {}", said(row, locale))
+}
+
+/// A todo in words, without the dash of a list.
+fn said(row: &TodoRow, locale: Locale) -> String {
     let due = match (row.due, row.overdue) {
         (Some(due), true) => format!("{due} {}", locale.pick("FÖRSENAD", "OVERDUE")),
         (Some(due), false) => due.to_string(),
@@ -243,5 +262,5 @@ fn line(row: &TodoRow, locale: Locale) -> String {
         .owner
         .as_ref()
         .map_or(String::new(), |owner| format!(" ({owner})"));
-    format!("- {due} · {}: {}{owner} [{}]", row.customer, row.text, row.key)
+    format!("{due} · {}: {}{owner} [{}]", row.customer, row.text, row.key)
 }

@@ -21,7 +21,7 @@ pub(super) fn summary(rows: &[HealthRow], bands: &[Band], today: Date, locale: L
     if rows.is_empty() {
         let none = locale.pick(
             "det finns inga aktiva kunder än. Läs in kunder med `kunder import`, eller börja med en onboarding.",
-            "there are no active customers yet. Import them with `kunder import`, or begin with an onboarding.",
+            "there are no active customers yet. Import them with `kunder import`, or start with an onboarding.",
         );
         return format!("{check} {today}: {none}");
     }
@@ -82,7 +82,17 @@ fn line(row: &HealthRow, locale: Locale) -> String {
         (None, Locale::En) => format!("no contact in {}", count(days, "day", "days")),
     };
     let todos = match locale {
-        Locale::Sv => format!("todos: {} öppna, {} försenade", row.open_todos, row.overdue_todos),
+        Locale::Sv => format!(
+            "todos: {} {}, {} {}",
+            row.open_todos,
+            if row.open_todos == 1 { "öppen" } else { "öppna" },
+            row.overdue_todos,
+            if row.overdue_todos == 1 {
+                "försenad"
+            } else {
+                "försenade"
+            }
+        ),
         Locale::En => format!("todos: {} open, {} overdue", row.open_todos, row.overdue_todos),
     };
     let head = format!("- {}: {contact}; {todos}", row.customer);
@@ -137,21 +147,22 @@ pub(super) fn recommendations(rows: &[HealthRow], today: Date, locale: Locale) -
             .map_or(String::new(), |contact| format!(" ({})", contact.name));
         recommendations.push(match locale {
             Locale::Sv => format!("Börja med {}{who}: {}.", row.customer, row.suggestion),
-            Locale::En => format!("Begin with {}{who}: {}.", row.customer, row.suggestion),
+            Locale::En => format!("Start with {}{who}: {}.", row.customer, row.suggestion),
         });
     }
     let silent = rows.iter().filter(|row| row.last_contact.is_none()).count();
     if silent > 0 {
         recommendations.push(match locale {
             Locale::Sv => format!(
-                "Boka ett första möte med {} som aldrig kontaktats.",
+                "Boka ett första möte med {} som aldrig har kontaktats.",
                 count(silent, "kund", "kunder")
             ),
             Locale::En => {
-                format!(
-                    "Book a first meeting with {} never contacted.",
-                    count(silent, "customer", "customers")
-                )
+                let (customers, have) = (
+                    count(silent, "customer", "customers"),
+                    if silent == 1 { "has" } else { "have" },
+                );
+                format!("Book a first meeting with {customers} that {have} never been contacted.")
             }
         });
     }
@@ -193,24 +204,41 @@ pub(super) fn alert(row: &HealthRow, locale: Locale) -> String {
 }
 
 pub(super) fn strategy_summary(metrics: &StrategyMetrics, locale: Locale) -> String {
-    let kept = metrics
-        .retention
-        .percent
-        .map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"));
-    let (total, as_of, growth) = (metrics.customers.total_managed, metrics.as_of, &metrics.growth);
+    let (as_of, growth) = (metrics.as_of, &metrics.growth);
+    let total = usize::try_from(metrics.customers.total_managed).unwrap_or(usize::MAX);
+    let kept = metrics.retention.percent.map(|percent| percent.normalize());
+    let (target, difference) = (growth.target.normalize(), growth.gained.unsigned_abs());
     match locale {
         Locale::Sv => {
-            let kept = kept.replace('.', ",");
-            let target = growth.target.to_string().replace('.', ",");
-            format!(
-                "{total} aktiva kunder {as_of}, tillväxt {} mot mål {target}, {kept} behållna på ett år.",
-                growth.gained
-            )
+            let customers = count(total, "aktiv kund", "aktiva kunder");
+            let net = match growth.gained {
+                0 => "lika många som utgångsläget".to_owned(),
+                1.. => format!("netto {difference} fler än utgångsläget"),
+                _ => format!("netto {difference} färre än utgångsläget"),
+            };
+            let target = target.to_string().replace('.', ",");
+            let kept = kept.map_or_else(
+                || "För ett år sedan fanns inga kunder.".to_owned(),
+                |kept| {
+                    let kept = kept.to_string().replace('.', ",");
+                    format!("{kept} % av förra årets kunder är kvar.")
+                },
+            );
+            format!("{customers} {as_of}: {net}, målet hittills i år är {target}. {kept}")
         }
-        Locale::En => format!(
-            "{total} active customers {as_of}, growth {} against a target of {}, {kept} kept over a year.",
-            growth.gained, growth.target
-        ),
+        Locale::En => {
+            let customers = count(total, "active customer", "active customers");
+            let net = match growth.gained {
+                0 => "as many as the baseline".to_owned(),
+                1.. => format!("net {difference} more than the baseline"),
+                _ => format!("net {difference} fewer than the baseline"),
+            };
+            let kept = kept.map_or_else(
+                || "There were no customers a year ago.".to_owned(),
+                |kept| format!("{kept} % of last year's customers are still here."),
+            );
+            format!("{customers} {as_of}: {net}, the target so far this year is {target}. {kept}")
+        }
     }
 }
 
@@ -225,28 +253,36 @@ pub(super) fn strategy(metrics: &StrategyMetrics, locale: Locale) -> String {
     let before = amounts(&expansion.recurring_monthly_before, locale);
     let won = amounts(&expansion.won, locale);
     let summary = strategy_summary(metrics, locale);
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let (winners, alerts) = (number(expansion.customers), number(metrics.open_alerts));
+    let (winners, alerts) = match locale {
+        Locale::Sv => (
+            count(winners, "kund", "kunder"),
+            count(alerts, "öppet larm", "öppna larm"),
+        ),
+        Locale::En => (
+            count(winners, "customer", "customers"),
+            count(alerts, "open alert", "open alerts"),
+        ),
+    };
     match locale {
         Locale::Sv => format!(
-            "{summary}\nHälsa: {} friska, {} neutrala, {} i riskzonen, {} akuta; {} öppna larm\nNya på ett år: {}, tappade: {}\nNPS: {nps}\nÅterkommande per månad: {recurring} (för ett år sedan {before})\nVunnet på ett år: {won} hos {} kunder",
+            "{summary}\nHälsa: {} friska, {} neutrala, {} i riskzonen, {} akuta; {alerts}\nNya på ett år: {}, tappade: {}\nNPS: {nps}\nÅterkommande per månad: {recurring} (för ett år sedan {before})\nVunnet på ett år: {won} hos {winners}",
             counts.healthy,
             counts.neutral,
             counts.at_risk,
             counts.critical,
-            metrics.open_alerts,
             metrics.retention.new,
-            metrics.retention.lost,
-            expansion.customers
+            metrics.retention.lost
         ),
         Locale::En => format!(
-            "{summary}\nHealth: {} healthy, {} neutral, {} at risk, {} critical; {} open alerts\nNew in a year: {}, lost: {}\nNPS: {nps}\nRecurring per month: {recurring} (a year ago {before})\nWon in a year: {won} from {} customers",
+            "{summary}\nHealth: {} healthy, {} neutral, {} at risk, {} critical; {alerts}\nNew in a year: {}, lost: {}\nNPS: {nps}\nRecurring per month: {recurring} (a year ago {before})\nWon in a year: {won} from {winners}",
             counts.healthy,
             counts.neutral,
             counts.at_risk,
             counts.critical,
-            metrics.open_alerts,
             metrics.retention.new,
-            metrics.retention.lost,
-            expansion.customers
+            metrics.retention.lost
         ),
     }
 }

@@ -6,8 +6,9 @@ use jiff::{Timestamp, ToSpan};
 use kunder_agent_core::task::Locale;
 use kunder_domain::checklist::{Checklist, Item};
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::{Definitions, Label};
+use kunder_domain::definitions::{Definitions, Evidence, Label};
 use kunder_domain::fact::{CoordinationState, Stage, field};
+use kunder_domain::icp::sector_of;
 use kunder_domain::metrics::{day, days_between};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -130,12 +131,21 @@ impl Frame<'_> {
         (booked.or_else(latest), booked.is_some())
     }
 
-    fn item(&self, item: &Item) -> OnboardingItem {
+    /// A sector by its name, not by its code; everything else as it was told.
+    fn spoken(&self, wanted: &Evidence, value: &str) -> String {
+        let sector = match wanted {
+            Evidence::Field(name) if name == field::SECTOR => sector_of(value, &self.rules.icp.body),
+            _ => None,
+        };
+        sector.map_or_else(|| value.to_owned(), |sector| self.say(&sector.label))
+    }
+
+    fn item(&self, item: &Item, wanted: &Evidence) -> OnboardingItem {
         OnboardingItem {
             id: item.id.clone(),
             label: self.say(&item.label),
             done: item.done,
-            value: item.value.clone(),
+            value: item.value.as_deref().map(|value| self.spoken(wanted, value)),
             source: item.source.clone(),
             observed: item.observed.map(|observed| day(observed, self.zone)),
             supplier: item.supplier.clone(),
@@ -156,8 +166,10 @@ impl Frame<'_> {
                 items: group
                     .items
                     .iter()
-                    .filter_map(|item| checklist.items.iter().find(|checked| checked.id == item.id))
-                    .map(|item| self.item(item))
+                    .filter_map(|item| {
+                        let checked = checklist.items.iter().find(|checked| checked.id == item.id)?;
+                        Some(self.item(checked, &item.done_when))
+                    })
                     .collect(),
             });
         groups.collect()

@@ -277,6 +277,11 @@ impl<'a> Case<'a> {
         self.decision.follow_ups.push(follow_up);
     }
 
+    /// Says what stands in the way.
+    pub fn block(&mut self, blocker: String) {
+        self.report.block(blocker);
+    }
+
     /// Says that something asked for was not done.
     pub fn refuse(&mut self, blocker: String) {
         self.refused = true;
@@ -349,7 +354,7 @@ impl<'a> Case<'a> {
             self.report.actions.extend(text::actions(locale, &block));
             self.report
                 .recommendations
-                .extend(text::next_steps(locale, &block));
+                .extend(text::next_steps(locale, &block, self.frame().today));
         }
         let mut report = self.report;
         if self.refused && self.decision.changes.is_empty() {

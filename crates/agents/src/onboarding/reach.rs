@@ -12,7 +12,7 @@ use kunder_domain::portfolio::View;
 use serde_json::Value;
 
 use super::intake::{self, Arriving};
-use super::{OnboardingFacts, command};
+use super::{OnboardingFacts, command, journey};
 use crate::Reader;
 use crate::asked::{self, Asked, asked, unavailable};
 use crate::paging::PAGE_CUSTOMERS;
@@ -43,7 +43,15 @@ pub async fn reach(work: &Work, zone: &TimeZone, reader: &Reader) -> Result<Onbo
     let params = Params::new(&work.task.instruction.params, work.task.locale());
     if brings_customer(&work.task) {
         return match intake::arriving(&params) {
-            Ok(arriving) => find_arriving(&arriving, view, reader).await,
+            Ok(arriving) => {
+                let found = find_arriving(&arriving, view, reader).await?;
+                match params.plain("dealId") {
+                    Ok(Some(deal)) if command(&work.task) == "deal-won" => {
+                        find_deal(&deal, found, view, reader).await
+                    }
+                    _ => Ok(found),
+                }
+            }
             Err(bad) => Ok(OnboardingFacts::Answer(bad)),
         };
     }
@@ -136,6 +144,36 @@ async fn find_arriving(
     }))
 }
 
+/// A deal that comes again under another name belongs to the customer whose onboarding it opened (S0-20). Only a name that is
+/// new to us makes a search of all customers worth its while.
+async fn find_deal(
+    deal: &str,
+    found: OnboardingFacts,
+    view: View,
+    reader: &Reader,
+) -> Result<OnboardingFacts, GatherError> {
+    if !matches!(found, OnboardingFacts::New(_)) {
+        return Ok(found);
+    }
+    let holder = search(view, reader, |customer| journey::knows_deal(customer, deal)).await?;
+    Ok(holder.map_or(found, |customer| OnboardingFacts::Known(Box::new(customer))))
+}
+
+/// The first customer that fits, in the order of their ids.
+async fn search(
+    view: View,
+    reader: &Reader,
+    fits: impl Fn(&Customer) -> bool + Send,
+) -> Result<Option<Customer>, GatherError> {
+    for span in reader.spans(view, PAGE_CUSTOMERS).await.map_err(unavailable)? {
+        let customers = reader.read(view, &span).await.map_err(unavailable)?;
+        if let Some(customer) = customers.into_iter().find(|customer| fits(customer)) {
+            return Ok(Some(customer));
+        }
+    }
+    Ok(None)
+}
+
 /// Registration numbers decide where both are known, else the names.
 fn is_same(customer: &Customer, arriving: &Arriving) -> bool {
     match (customer.field(field::ORG_NUMBER), &arriving.org_number) {
@@ -153,16 +191,11 @@ async fn find_asked(work: &Work, view: View, reader: &Reader) -> Result<Onboardi
     let Some(key) = work.task.param("taskId") else {
         return Ok(OnboardingFacts::Answer(Box::new(unknown_question(work))));
     };
-    for span in reader.spans(view, PAGE_CUSTOMERS).await.map_err(unavailable)? {
-        let customers = reader.read(view, &span).await.map_err(unavailable)?;
-        if let Some(customer) = customers
-            .into_iter()
-            .find(|customer| customer.coordinations.contains_key(key))
-        {
-            return Ok(OnboardingFacts::Known(Box::new(customer)));
-        }
-    }
-    Ok(OnboardingFacts::Answer(Box::new(unknown_question(work))))
+    let asked = search(view, reader, |customer| customer.coordinations.contains_key(key)).await?;
+    Ok(asked.map_or_else(
+        || OnboardingFacts::Answer(Box::new(unknown_question(work))),
+        |customer| OnboardingFacts::Known(Box::new(customer)),
+    ))
 }
 
 /// An answer to a question that nobody asked.

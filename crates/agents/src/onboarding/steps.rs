@@ -27,6 +27,9 @@ const STAGES: [(&str, Stage); 6] = [
 /// Shows the onboarding, or starts it once (S0-16).
 pub fn onboard(mut case: Case<'_>) -> Decision<Fact> {
     let before = journey::current(&case.customer).map(|current| current.done.is_some());
+    if case.customer.has_left() {
+        return left(case);
+    }
     if before.is_none() {
         case.start(None, "onboard");
     }
@@ -39,10 +42,23 @@ pub fn onboard(mut case: Case<'_>) -> Decision<Fact> {
         (Locale::Sv, Some(false)) => format!("Onboarding för {name} pågår"),
         (Locale::Sv, Some(true)) => format!("Onboarding för {name} är redan klar"),
         (Locale::En, None) => format!("The onboarding of {name} has been started"),
-        (Locale::En, Some(false)) => format!("The onboarding of {name} is running"),
+        (Locale::En, Some(false)) => format!("Onboarding of {name} is under way"),
         (Locale::En, Some(true)) => format!("The onboarding of {name} is already completed"),
     };
     case.finish_with_progress(&summary)
+}
+
+/// One that has left is shown, and nothing is started: it comes back with a deal.
+fn left(mut case: Case<'_>) -> Decision<Fact> {
+    let (locale, name) = (case.locale(), case.customer.name().to_owned());
+    case.block(match locale {
+        Locale::Sv => format!("{name} har lämnat oss: en ny onboarding börjar med en vunnen affär."),
+        Locale::En => format!("{name} has left us: a new onboarding starts with a won deal."),
+    });
+    case.finish_with_progress(&match locale {
+        Locale::Sv => format!("{name} har lämnat oss, ingen onboarding är startad"),
+        Locale::En => format!("{name} has left us, no onboarding has been started"),
+    })
 }
 
 /// Opens exactly one onboarding per won deal, however often and under however many ids it is delivered (S0-20).
@@ -51,9 +67,10 @@ pub fn deal_won<'a>(params: &Params<'_>, open: impl FnOnce(String) -> Case<'a>) 
     let mut case = open(format!("deal/{deal}"));
     let locale = case.locale();
     if journey::knows_deal(&case.customer, &deal) {
+        let name = case.customer.name().to_owned();
         return Ok(case.finish(match locale {
-            Locale::Sv => format!("Onboarding för affären {deal} är redan startad."),
-            Locale::En => format!("The onboarding of deal {deal} was already started."),
+            Locale::Sv => format!("Onboarding för affären {deal} är redan startad för {name}."),
+            Locale::En => format!("The onboarding of deal {deal} was already started for {name}."),
         }));
     }
     let observed = params.past(&["date", "wonAt"], case.work.now, case.zone)?;
@@ -93,7 +110,7 @@ pub fn deal_won<'a>(params: &Params<'_>, open: impl FnOnce(String) -> Case<'a>) 
         (Locale::Sv, true) => format!("Affären {deal} hör till den onboarding för {name} som redan pågår"),
         (Locale::En, false) => format!("Deal {deal} was won: the onboarding of {name} has been started"),
         (Locale::En, true) => {
-            format!("Deal {deal} belongs to the onboarding of {name} that is already running")
+            format!("Deal {deal} belongs to the onboarding of {name} that is already under way")
         }
     };
     Ok(case.finish_with_progress(&summary))

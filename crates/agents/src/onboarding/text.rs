@@ -1,5 +1,6 @@
 //! The words of the onboarding agent, in Swedish and English.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use kunder_agent_core::outcome::{Action, Report};
 use kunder_agent_core::task::Locale;
@@ -98,9 +99,18 @@ pub fn actions(locale: Locale, block: &OnboardingBlock) -> Vec<Action> {
 
 /// What comes next on the journey.
 #[must_use]
-pub fn next_steps(locale: Locale, block: &OnboardingBlock) -> Option<String> {
+pub fn next_steps(locale: Locale, block: &OnboardingBlock, today: Date) -> Option<String> {
     let review = block.first_review?;
+    let is_past = review < today;
     Some(match (locale, block.first_review_booked) {
+        (Locale::Sv, true) if is_past => format!("Första kvartalsmötet var bokat till {review}."),
+        (Locale::En, true) if is_past => format!("The first quarterly review was booked for {review}."),
+        (Locale::Sv, false) if is_past => {
+            format!("Första kvartalsmötet skulle ha hållits senast {review}: boka det nu.")
+        }
+        (Locale::En, false) if is_past => {
+            format!("The first quarterly review was to be held by {review}: book it now.")
+        }
         (Locale::Sv, true) => format!("Första kvartalsmötet är bokat till {review}."),
         (Locale::Sv, false) => format!("Håll första kvartalsmötet senast {review}."),
         (Locale::En, true) => format!("The first quarterly review is booked for {review}."),
@@ -187,10 +197,10 @@ fn dates(locale: Locale, block: &OnboardingBlock) -> Vec<String> {
         lines.push(format!("{}: {completed}", locale.pick("Komplett", "Completed")));
     }
     if let Some(delivery) = &block.delivery {
-        let late = if delivery.overdue {
-            locale.pick(", försenad", ", overdue")
-        } else {
-            ""
+        let late = match (delivery.overdue, delivery.completed) {
+            (true, Some(_)) => locale.pick(", blev klar för sent", ", was completed late"),
+            (true, None) => locale.pick(", försenad", ", overdue"),
+            (false, _) => "",
         };
         lines.push(match (locale, delivery.completed) {
             (Locale::Sv, Some(completed)) => format!("Leverans: {} till {completed}{late}", delivery.started),

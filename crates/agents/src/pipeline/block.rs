@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use jiff::civil::Date;
+use kunder_domain::customer::Customer;
 use kunder_domain::fact::{CustomerId, OpportunityStatus};
 use kunder_domain::money::{Money, Sums};
 use rust_decimal::Decimal;
@@ -49,8 +50,11 @@ pub struct PipelineRow {
     /// The name.
     pub customer: String,
     pub customer_id: CustomerId,
-    /// False for those who left; what they were invoiced stays counted.
+    /// False for prospects and for those who left.
     pub active: bool,
+    /// What may be counted of it.
+    #[serde(default)]
+    pub standing: Standing,
     pub invoiced: Vec<Money>,
     pub invoiced_ytd: Vec<Money>,
     pub recurring_monthly: Vec<Money>,
@@ -62,6 +66,29 @@ pub struct PipelineRow {
     pub coming_weighted: Vec<Money>,
     /// What would be lost with this customer, where an at-risk alert is open.
     pub at_risk: Vec<Money>,
+}
+
+/// Whether a customer is ours. Of those who left only what they were invoiced is counted, of prospects not what recurs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Standing {
+    #[default]
+    Active,
+    Prospect,
+    Left,
+}
+
+impl Standing {
+    #[must_use]
+    pub fn of(customer: &Customer) -> Self {
+        if customer.has_left() {
+            Self::Left
+        } else if customer.is_prospect() {
+            Self::Prospect
+        } else {
+            Self::Active
+        }
+    }
 }
 
 /// One open opportunity.

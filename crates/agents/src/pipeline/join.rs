@@ -15,7 +15,16 @@ use super::page::row;
 use super::{Pipeline, words};
 use crate::evidence::{decided, sources};
 use crate::paging::Pages;
-use crate::undelivered;
+use crate::rehearsal::is_rehearsal;
+use crate::undelivered::{self, Missed};
+
+/// The news of opportunities that Sälj is sent (S0-29, S0-33).
+const MISSED: Missed<'static> = Missed {
+    process: "salj",
+    agent: "sales-pipeline-agent",
+    sv: ["besked om möjligheter", "besked om möjligheter"],
+    en: ["message about opportunities", "messages about opportunities"],
+};
 
 impl Pipeline {
     pub(super) fn join(&self, work: &Work, as_of: Timestamp, missed: &[Undelivered]) -> Decision<Fact> {
@@ -48,7 +57,8 @@ impl Pipeline {
             decided(&self.definitions.organisation),
         ];
         pages.account(&mut report);
-        if let Some(blocker) = undelivered::blocker(missed, "salj", "sales-pipeline-agent", locale) {
+        let missed = undelivered::blocker(missed, &MISSED, work.now, &self.zone, locale);
+        if let Some(blocker) = missed.filter(|_| !is_rehearsal(work, &self.zone)) {
             report.block(blocker);
         }
         report.set("pipeline", &block);
@@ -88,7 +98,7 @@ impl Pipeline {
         report.actions.push(Action {
             customer: customer.name().to_owned(),
             action: locale
-                .pick("Ta upp kunden med sälj", "Take the customer up with sales")
+                .pick("Ta upp kunden med sälj", "Raise this customer with Sales")
                 .to_owned(),
             outcome: "pending".to_owned(),
             reason: Some(reasons.collect::<Vec<_>>().join("; ")).filter(|reasons| !reasons.is_empty()),
@@ -110,7 +120,7 @@ fn actions(block: &PipelineBlock, locale: Locale) -> Vec<Action> {
         reason: Some(reason),
     };
     let hot = block.hot.iter().map(|row| {
-        let what = locale.pick("Involvera sälj", "Involve sales");
+        let what = locale.pick("Involvera sälj", "Involve Sales");
         action(
             &row.customer,
             format!("{what}: {}", row.title),
@@ -120,12 +130,12 @@ fn actions(block: &PipelineBlock, locale: Locale) -> Vec<Action> {
     let falling = block.falling.iter().map(|row| {
         let what = locale.pick(
             "Churnvarning: hör med kunden varför det återkommande minskar",
-            "Churn warning: ask why recurring money falls",
+            "Churn warning: ask why recurring revenue is falling",
         );
         action(&row.customer, what.to_owned(), words::fall(row, locale))
     });
     let stale = block.stale.iter().map(|row| {
-        let what = locale.pick("Ta upp igen eller stäng", "Take up again or close");
+        let what = locale.pick("Ta upp igen eller stäng", "Revive or close");
         action(
             &row.customer,
             format!("{what}: {}", row.title),

@@ -13,8 +13,7 @@ use kunder_domain::money::{Money, Sums};
 use kunder_domain::money_flow::{MoneyFlow, OpenOpportunity};
 
 use super::Pipeline;
-use super::block::{OpportunityRow, PipelinePage, PipelineRow};
-use super::told::has_left;
+use super::block::{OpportunityRow, PipelinePage, PipelineRow, Standing};
 use crate::customer_health::AT_RISK_ALERT;
 use crate::evidence::sources;
 use crate::paging::Page;
@@ -39,19 +38,19 @@ impl Pipeline {
         decision
     }
 
-    /// The money of these customers. Those who left and never brought anything are left out.
+    /// The money of these customers. Those who left and never brought anything are left out, and prospects with nothing open.
     pub(super) fn read_page(&self, customers: &[Customer], as_of: Timestamp) -> PipelinePage {
         let mut page = PipelinePage::default();
         for customer in customers {
             let flow = self.flow(customer, as_of);
-            let is_empty = flow.invoiced.is_zero() && flow.recurring.is_zero() && flow.open.is_empty();
-            if is_empty && customer.invoices.is_empty() && !customer.is_active() {
+            let coming = !customer.has_left() && !flow.open.is_empty();
+            if customer.invoices.is_empty() && !coming && !customer.is_active() {
                 continue;
             }
             let notable = flow
                 .open
                 .iter()
-                .filter(|open| !has_left(customer) && (open.stale || open.hot || open.improbable));
+                .filter(|open| !customer.has_left() && (open.stale || open.hot || open.improbable));
             page.opportunities
                 .extend(notable.map(|open| self.opportunity(customer, open)));
             page.customers.push(row(customer, &flow));
@@ -100,17 +99,27 @@ fn normal(money: &Money) -> Money {
 
 pub(super) fn row(customer: &Customer, flow: &MoneyFlow) -> PipelineRow {
     let is_at_risk = customer.is_active() && customer.alert_open(AT_RISK_ALERT);
+    let standing = Standing::of(customer);
+    let recurs = |sums: &Sums| match standing {
+        Standing::Active => sums.moneys(),
+        Standing::Prospect | Standing::Left => Vec::new(),
+    };
+    let comes = |sums: &Sums| match standing {
+        Standing::Active | Standing::Prospect => sums.moneys(),
+        Standing::Left => Vec::new(),
+    };
     PipelineRow {
         customer: customer.name().to_owned(),
         customer_id: customer.id.clone(),
         active: customer.is_active(),
+        standing,
         invoiced: flow.invoiced.moneys(),
         invoiced_ytd: flow.invoiced_year.moneys(),
-        recurring_monthly: flow.recurring.moneys(),
-        recurring_before: flow.recurring_before.moneys(),
-        falling: flow.is_falling(),
-        coming: flow.pipeline.moneys(),
-        coming_weighted: flow.weighted.moneys(),
+        recurring_monthly: recurs(&flow.recurring),
+        recurring_before: recurs(&flow.recurring_before),
+        falling: flow.is_falling() && standing == Standing::Active,
+        coming: comes(&flow.pipeline),
+        coming_weighted: comes(&flow.weighted),
         at_risk: if is_at_risk {
             flow.value_at_risk().moneys()
         } else {

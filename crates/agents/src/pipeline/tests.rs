@@ -110,7 +110,7 @@ fn totals_groups_and_customers_by_value() {
             STILLASTÅENDE, utan aktivitet i över 30 dagar (1)
             - Alfa IF: Affär kurs, ingen aktivitet på 40 dagar, 30 % av 10 000,01 SEK, väntas 2025-10-31
 
-            FALLANDE ÅTERKOMMANDE, jämfört med 90 dagar sedan (1)
+            MINSKANDE ÅTERKOMMANDE INTÄKTER, jämfört med 90 dagar sedan (1)
             - Beta SK: återkommande 750,50 SEK per månad, var 1 000 SEK
 
             KUNDER efter värde (4)
@@ -149,7 +149,7 @@ fn the_same_in_english() {
             STALE, no activity for more than 30 days (1)
             - Alfa IF: Affär kurs, no activity for 40 days, 30 % of 10,000.01 SEK, expected 2025-10-31
 
-            FALLING RECURRING, against 90 days ago (1)
+            FALLING RECURRING REVENUE, against 90 days ago (1)
             - Beta SK: recurring 750.50 SEK per month, was 1,000 SEK
 
             CUSTOMERS by value (4)
@@ -157,12 +157,12 @@ fn the_same_in_english() {
             - Beta SK: invoiced 100 SEK, recurring per month 750.50 SEK
             - Cesar FF: recurring per month 400 SEK
             - Doris NK (has left): invoiced 70 SEK
-            recommends: Involve sales in Affär stöd at Alfa IF: 80 % of 20,000 SEK, expected 2025-10-31.
+            recommends: Involve Sales in Affär stöd at Alfa IF: 80 % of 20,000 SEK, expected 2025-10-31.
             recommends: Risk of churn at Beta SK: recurring 750.50 SEK per month, was 1,000 SEK.
-            recommends: Take up Affär kurs at Alfa IF again or close it: no activity for 40 days.
-            action: Alfa IF – Involve sales: Affär stöd (80 % of 20,000 SEK, expected 2025-10-31)
-            action: Beta SK – Churn warning: ask why recurring money falls (recurring 750.50 SEK per month, was 1,000 SEK)
-            action: Alfa IF – Take up again or close: Affär kurs (no activity for 40 days)"#]],
+            recommends: Revive or close Affär kurs at Alfa IF: no activity for 40 days.
+            action: Alfa IF – Involve Sales: Affär stöd (80 % of 20,000 SEK, expected 2025-10-31)
+            action: Beta SK – Churn warning: ask why recurring revenue is falling (recurring 750.50 SEK per month, was 1,000 SEK)
+            action: Alfa IF – Revive or close: Affär kurs (no activity for 40 days)"#]],
     );
 }
 

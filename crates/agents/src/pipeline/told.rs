@@ -9,7 +9,7 @@ use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::task::Instruction;
 use kunder_domain::customer::{Customer, Sourced};
-use kunder_domain::fact::{Fact, FactBody, Opportunity, field};
+use kunder_domain::fact::{Fact, FactBody, Opportunity};
 use serde_json::json;
 
 use super::{NAME, Pipeline, words};
@@ -35,7 +35,7 @@ pub(super) fn untold(customer: &Customer, at: Timestamp) -> Vec<Untold<'_>> {
         }
         let told = told.map(|told| told.value.as_str());
         let is_news = match told {
-            None => opportunity.value.status.is_open() && !has_left(customer),
+            None => opportunity.value.status.is_open() && !customer.has_left(),
             Some(told) => told != hash,
         };
         is_news.then_some(Untold {
@@ -46,11 +46,6 @@ pub(super) fn untold(customer: &Customer, at: Timestamp) -> Vec<Untold<'_>> {
         })
     });
     current.collect()
-}
-
-/// Whether a customer was ours and has left: nobody needs to act on its opportunities.
-pub(super) fn has_left(customer: &Customer) -> bool {
-    matches!(customer.field(field::STATUS), Some("churned" | "inactive"))
 }
 
 fn state_hash(opportunity: &Opportunity) -> String {

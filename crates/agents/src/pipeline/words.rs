@@ -5,8 +5,8 @@ use kunder_domain::definitions::PipelineRules;
 use kunder_domain::fact::{Opportunity, OpportunityStatus};
 use kunder_domain::money::Money;
 
-use super::block::{OpportunityRow, PipelineBlock, PipelineRow};
-use crate::wording::{amount, amounts, count, shortened};
+use super::block::{OpportunityRow, PipelineBlock, PipelineRow, Standing};
+use crate::wording::{amount, amounts, count, quoted, shortened, zeros};
 
 /// Lines in each group at most.
 const SHOWN: usize = 10;
@@ -19,7 +19,7 @@ pub(super) fn summary(block: &PipelineBlock, locale: Locale) -> String {
                 "Pipeline-analys {as_of}: det finns inga kunder än. Läs in kunder med `kunder import`, eller börja med en onboarding."
             ),
             Locale::En => format!(
-                "Pipeline analysis {as_of}: there are no customers yet. Import them with `kunder import`, or begin with an onboarding."
+                "Pipeline analysis {as_of}: there are no customers yet. Import them with `kunder import`, or start with an onboarding."
             ),
         };
     }
@@ -57,7 +57,7 @@ pub(super) fn report(block: &PipelineBlock, rules: &PipelineRules, summary: &str
             row.customer,
             row.title,
             chance(row, locale),
-            quoted(row)
+            said(row, locale)
         )
     });
     let stale = match locale {
@@ -75,11 +75,11 @@ pub(super) fn report(block: &PipelineBlock, rules: &PipelineRules, summary: &str
     });
     let falling = match locale {
         Locale::Sv => format!(
-            "FALLANDE ÅTERKOMMANDE, jämfört med {} dagar sedan",
+            "MINSKANDE ÅTERKOMMANDE INTÄKTER, jämfört med {} dagar sedan",
             rules.recurring_window_days
         ),
         Locale::En => format!(
-            "FALLING RECURRING, against {} days ago",
+            "FALLING RECURRING REVENUE, against {} days ago",
             rules.recurring_window_days
         ),
     };
@@ -170,17 +170,17 @@ fn customer(row: &PipelineRow, locale: Locale) -> String {
         .filter(|(_, moneys)| moneys.iter().any(|money| !money.amount.is_zero()))
         .map(|(name, moneys)| format!("{name} {}", amounts(moneys, locale)))
         .collect();
-    let left = if row.active {
-        ""
-    } else {
-        locale.pick(" (har lämnat)", " (has left)")
+    let standing = match row.standing {
+        Standing::Active => "",
+        Standing::Prospect => locale.pick(" (prospekt)", " (prospect)"),
+        Standing::Left => locale.pick(" (har lämnat)", " (has left)"),
     };
     let parts = if parts.is_empty() {
         "–".to_owned()
     } else {
         parts.join(", ")
     };
-    format!("- {}{left}: {parts}", row.customer)
+    format!("- {}{standing}: {parts}", row.customer)
 }
 
 /// `80 % av 1 500 EUR, väntas 2025-10-31`
@@ -207,20 +207,22 @@ pub(super) fn idle(row: &OpportunityRow, locale: Locale) -> String {
 }
 
 pub(super) fn fall(row: &PipelineRow, locale: Locale) -> String {
-    let (before, now) = (
-        amounts(&row.recurring_before, locale),
-        amounts(&row.recurring_monthly, locale),
-    );
+    let before = amounts(&row.recurring_before, locale);
+    let now = if row.recurring_monthly.is_empty() {
+        zeros(&row.recurring_before, locale)
+    } else {
+        amounts(&row.recurring_monthly, locale)
+    };
     match locale {
         Locale::Sv => format!("återkommande {now} per månad, var {before}"),
         Locale::En => format!("recurring {now} per month, was {before}"),
     }
 }
 
-fn quoted(row: &OpportunityRow) -> String {
+fn said(row: &OpportunityRow, locale: Locale) -> String {
     row.quote
         .as_ref()
-        .map_or(String::new(), |quote| format!(" – ”{quote}”"))
+        .map_or(String::new(), |quote| format!(" – {}", quoted(locale, quote)))
 }
 
 pub(super) fn recommendations(block: &PipelineBlock, locale: Locale) -> Vec<String> {
@@ -244,7 +246,7 @@ pub(super) fn recommendations(block: &PipelineBlock, locale: Locale) -> Vec<Stri
                 chance(row, locale)
             ),
             Locale::En => format!(
-                "Involve sales in {} at {}: {}.",
+                "Involve Sales in {} at {}: {}.",
                 row.title,
                 row.customer,
                 chance(row, locale)
@@ -266,7 +268,7 @@ pub(super) fn recommendations(block: &PipelineBlock, locale: Locale) -> Vec<Stri
                 idle(row, locale)
             ),
             Locale::En => format!(
-                "Take up {} at {} again or close it: {}.",
+                "Revive or close {} at {}: {}.",
                 row.title,
                 row.customer,
                 idle(row, locale)
@@ -296,7 +298,7 @@ pub(super) fn improbable(row: &OpportunityRow, rules: &PipelineRules, locale: Lo
             row.title, row.customer, row.probability
         ),
         Locale::En => format!(
-            "Mend the probability of {} at {}: {} % is outside {min}–{max} %.",
+            "Correct the probability of {} at {}: {} % is outside {min}–{max} %.",
             row.title, row.customer, row.probability
         ),
     }
@@ -326,7 +328,7 @@ pub(super) fn rescue(opportunities: &[OpportunityRow], locale: Locale) -> Vec<St
     if opportunities.is_empty() {
         let none = locale.pick(
             "Inga öppna möjligheter: börja med relationen, inte med ett erbjudande.",
-            "No open opportunities: begin with the relation, not with an offer.",
+            "No open opportunities: start with the relationship, not with an offer.",
         );
         return vec![none.to_owned()];
     }
@@ -362,7 +364,7 @@ pub(super) fn news(customer: &str, opportunity: &Opportunity, is_new: bool, loca
     let quote = opportunity
         .quote
         .as_ref()
-        .map_or(String::new(), |quote| format!(" ”{quote}”"));
+        .map_or(String::new(), |quote| format!(" {}", quoted(locale, quote)));
     format!("{kind}, {customer}: {title}, {status}, {value}, {probability} %.{quote}")
 }
 

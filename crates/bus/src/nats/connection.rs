@@ -121,14 +121,36 @@ fn log(event: &Event) {
 
 /// An error with its causes on one line.
 pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = said_once(&error.to_string());
     let mut cause = error.source();
     while let Some(inner) = cause {
-        let inner_text = inner.to_string();
+        let inner_text = said_once(&inner.to_string());
         if !text.contains(&inner_text) {
             text = format!("{text}: {inner_text}");
         }
         cause = inner.source();
     }
     text
+}
+
+/// The library wraps errors in errors of the same words: `a: a` is `a`.
+fn said_once(text: &str) -> String {
+    let half = text.len().saturating_sub(2) / 2;
+    match (text.get(..half), text.get(half..half + 2), text.get(half + 2..)) {
+        (Some(first), Some(": "), Some(second)) if first == second => first.to_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said_once;
+
+    #[test]
+    fn nothing_is_said_twice() {
+        assert_eq!(said_once("not found: not found"), "not found");
+        assert_eq!(said_once("not found: no stream"), "not found: no stream");
+        assert_eq!(said_once("å: å"), "å");
+        assert_eq!(said_once(""), "");
+    }
 }

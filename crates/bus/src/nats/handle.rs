@@ -75,7 +75,7 @@ impl Consumption {
         // A body that cannot be read is refused by the door, with the field that is wrong.
         if let Ok(envelope) = envelope::read(&message.payload, usize::MAX) {
             let id = envelope.task.task_id;
-            if false {
+            if token(id.as_str()) != on_subject {
                 let named = untoken(on_subject).unwrap_or_else(|| on_subject.to_owned());
                 let hint = format!("publish it on a subject that ends in {}", token(id.as_str()));
                 return Err(

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use super::cast::{Member, Scene};
 use super::dice::Dice;
 use super::profile;
+use super::scenes::PRAISE_DAYS;
 use super::writer::{From, Writer};
 use crate::fact::{
     FactBody, OpportunityStatus, Priority, Service, ServiceStatus, Stage, Subscription, Todo,
@@ -46,7 +47,7 @@ pub(super) fn write(member: &Member, writer: &mut Writer<'_>, dice: &mut Dice) {
     journey(member, writer);
     touchpoints(member, writer, dice, &contacts);
     if member.scene != Scene::Stale {
-        todos(writer, dice);
+        todos(member, writer, dice);
     }
     money(member, writer, dice);
     feedback(member, writer, dice);
@@ -117,9 +118,9 @@ fn touchpoints(member: &Member, writer: &mut Writer<'_>, dice: &mut Dice, contac
     }
 }
 
-/// One todo that is done and one that is not due yet.
-fn todos(writer: &mut Writer<'_>, dice: &mut Dice) {
-    let done = dice.between(20, 60);
+/// One todo that is done and one that is not due yet; neither is older than the customer.
+fn todos(member: &Member, writer: &mut Writer<'_>, dice: &mut Dice) {
+    let done = dice.between(20, 60).min(member.started - 7);
     todo(
         writer,
         "protokoll",
@@ -241,11 +242,14 @@ fn feedback(member: &Member, writer: &mut Writer<'_>, dice: &mut Dice) {
     } else {
         u8::try_from(dice.between(5, 10)).unwrap_or(7)
     };
-    writer.put(
-        dice.between(20, 120),
-        From::Us,
-        FactBody::Survey { score, comment: None },
-    );
+    // The one who praised us in words gave the score in the same conversation.
+    let days = dice.between(20, 120);
+    let days = if member.scene == Scene::Success {
+        PRAISE_DAYS
+    } else {
+        days
+    };
+    writer.put(days, From::Us, FactBody::Survey { score, comment: None });
     let quotes = [
         "Det sparar oss flera timmar i veckan",
         "Vi hade velat ha fler mallar från början",

@@ -8,6 +8,9 @@ use super::writer::{From, Writer};
 use crate::fact::{FactBody, OpportunityStatus, Priority, Service, ServiceStatus};
 use crate::money::Money;
 
+/// Days since the success story's customer praised us.
+pub(super) const PRAISE_DAYS: i64 = 150;
+
 const OVERDUE: [&str; 6] = [
     "Återkoppla om behörigheter till lokalavdelningarna",
     "Skicka offert på utbildning",
@@ -167,7 +170,7 @@ fn success(writer: &mut Writer<'_>) {
     writer.invoice(190, Decimal::new(9_500_000, 2), "SEK", title);
     let (service, text) = (title.to_owned(), "Mycket nöjda med införandet".to_owned());
     let quote = Some("Bästa uppstarten vi varit med om".to_owned());
-    writer.put(150, From::Us, FactBody::Feedback { service, text, quote });
+    writer.put(PRAISE_DAYS, From::Us, FactBody::Feedback { service, text, quote });
     for (days, status) in [
         (200, ServiceStatus::Agreed),
         (195, ServiceStatus::Started),

@@ -9,13 +9,13 @@ fn a_story_tells_what_was_reached_and_of_nobody() {
         &task("story", "orebro-idrottsforbund"),
         expect![[r#"
             complete: En anonym berättelse om Örebro Idrottsförbund är skickad till Marketing.
-              fact told-story/task/k-1/orebro-idrottsforbund: {"kind":"told","what":"story","hash":"e8e6c8988efc06b4"}
+              fact told-story/task/k-1/orebro-idrottsforbund: {"kind":"told","what":"story","hash":"f283a5582a610cef"}
               event story about None: ["pieces", "quotes", "title"]
 
             En anonym berättelse om Örebro Idrottsförbund är skickad till Marketing.
 
-            En organisation inom idrottsorganisationer med 50–149 anställda har lyckats med oss
-            - Tjänsten ”satori-uppstart” levererades klart på 8 veckor.
+            En kund i branschen idrottsorganisationer, 50–149 anställda, har nått resultat tillsammans med oss
+            - Tjänsten ”satori-uppstart” blev klar.
             - Kunden ger 9 av 10 på frågan om de skulle rekommendera oss.
             - Samarbetet har pågått i mer än 1 år."#]],
     );
@@ -123,4 +123,70 @@ fn no_story_of_the_demo_portfolio_gives_its_customer_away() {
         }
     }
     assert!(told >= 1, "none of {} customers has a story", ids.len());
+}
+
+/// Nobody at risk, nobody unhappy and nobody who left is a success, and the answer says which it is.
+#[test]
+fn what_stands_against_a_story_is_said() {
+    let alert = FactBody::Alert {
+        reason: "at-risk".to_owned(),
+        open: true,
+        severity: 2,
+    };
+    let cases = [
+        (known().survey(5, 6), "det senaste svaret var inte nöjt"),
+        (known().fact(1, alert), "kunden är i riskzonen"),
+        (known().profile(field::STATUS, "churned"), "kunden har lämnat"),
+    ];
+    for (build, reason) in cases {
+        let decision = decide(build.facts(), &task("story", "orebro-idrottsforbund"));
+        assert!(decision.events.is_empty());
+        assert_eq!(
+            report(&decision).summary,
+            format!("Det finns inget att berätta om Örebro Idrottsförbund än: {reason}.")
+        );
+    }
+}
+
+/// Only words that came with a promoter's score are praise for sure.
+#[test]
+fn only_praise_is_quoted() {
+    let said = |days: i64, quote: &str| {
+        (
+            days,
+            FactBody::Feedback {
+                service: "Uppstart".to_owned(),
+                text: "Synpunkt".to_owned(),
+                quote: Some(quote.to_owned()),
+            },
+        )
+    };
+    let mut build = known().survey(40, 9).survey(39, 8);
+    for (days, body) in [
+        said(40, "Det sparar timmar"),
+        said(39, "Helt okej"),
+        said(38, "Fler mallar, tack"),
+    ] {
+        build = build.fact(days, body);
+    }
+    let decision = decide(build.facts(), &task("story", "orebro-idrottsforbund"));
+    assert_eq!(
+        decision.events[0].data["quotes"],
+        serde_json::json!(["Det sparar timmar"])
+    );
+}
+
+/// A delivery within its eight weeks is told with its length, a longer one without.
+#[test]
+fn only_a_delivery_in_time_is_told_with_its_weeks() {
+    for (started, told) in [(146, "blev klar på 8 veckor."), (147, "” blev klar.")] {
+        let build = customer("a", "Alfa")
+            .service(started, "kurs", ServiceStatus::Started)
+            .service(90, "kurs", ServiceStatus::Completed);
+        let text = report(&decide(build.facts(), &task("story", "a")))
+            .text
+            .clone()
+            .unwrap();
+        assert!(text.contains(told), "{started}: {text}");
+    }
 }

@@ -70,7 +70,7 @@ fn a_page_decides_alike_however_often_it_is_delivered() {
         panic!("it waits for pages")
     };
     let page = Work {
-        task: pages[0].task(&work.task),
+        task: pages[0].task(&work.task, &AgentName::new(NAME)),
         now: now(),
         attempt: 1,
         joined: None,
@@ -109,7 +109,7 @@ fn page_of(portfolio: &Arc<MemoryPortfolio>, id: &str, seconds: i64) -> Work {
     else {
         panic!("it waits for pages")
     };
-    work(pages[0].task(&whole.task))
+    work(pages[0].task(&whole.task, &AgentName::new(NAME)))
 }
 
 /// Two checks that were frozen at the same moment raise an alert once: the second one's page reads the alert's state anew.

@@ -101,7 +101,7 @@ fn what_cannot_be_read_names_its_field() {
         failed: Uppgiften kunde inte läsas.
         blocker: `params.kind` ska vara ett av: meeting, call, mail, chat, other, möte, samtal, mejl, email, chatt, annat
         failed: Ingen kund angiven.
-        blocker: Ange kunden: i `context.customer` eller efter kommandot.
+        blocker: Ange kundens namn efter kommandot eller i `context.customer`.
         failed: Uppgiften kunde inte läsas.
         blocker: `params.actionItems[0].due` ska vara ett datum, åååå-mm-dd
         failed: Uppgiften kunde inte läsas.
@@ -110,8 +110,8 @@ fn what_cannot_be_read_names_its_field() {
         blocker: `params.key` saknas
         failed: Ingen kund heter ”Beta”.
         blocker: Ingen kund heter ”Beta”.
-        failed: `params.page` is missing or malformed
-        blocker: `params.page` is missing or malformed
+        failed: `health-page` is an inner step of customer-health
+        blocker: `health-page` is an inner step of customer-health
         failed: customer-health has no command `dance`
         blocker: customer-health has no command `dance`"#]].assert_eq(&lines.join("\n"));
 }
@@ -127,9 +127,9 @@ fn todos_are_added_listed_and_finished() {
         &asked_with("t1", ADD_TODO, add),
         &portfolio,
         expect![[r#"
-        complete: Noterat att göra för Beta SK: Skicka avtal [27be3780]
-        expects b at 2
-        stores t1/0 of b at 2025-09-01T10:00:00Z from manual: {"kind":"todo","key":"27be3780","text":"Skicka avtal","due":"2025-09-03","owner":"Cia","priority":"high"}"#]],
+            complete: Todo tillagd för Beta SK: Skicka avtal [27be3780]
+            expects b at 2
+            stores t1/0 of b at 2025-09-01T10:00:00Z from manual: {"kind":"todo","key":"27be3780","text":"Skicka avtal","due":"2025-09-03","owner":"Cia","priority":"high"}"#]],
     );
     let listed = run(&agent(), &task("t2", LIST_TODOS), now(), &portfolio);
     expect![[r#"
@@ -149,22 +149,22 @@ fn todos_are_added_listed_and_finished() {
         &asked_with("t4", FINISH_TODO, json!({"text": "skicka AVTAL"})),
         &portfolio,
         expect![[r#"
-        complete: Klart för Beta SK: Skicka avtal
-        expects b at 3
-        stores t4/0 of b at 2025-09-01T10:00:00Z from manual: {"kind":"todoDone","key":"27be3780"}"#]],
+            complete: Klart för Beta SK: Skicka avtal.
+            expects b at 3
+            stores t4/0 of b at 2025-09-01T10:00:00Z from manual: {"kind":"todoDone","key":"27be3780"}"#]],
     );
     check(
         &asked_with("t5", FINISH_TODO, json!({"customer": "Alfa IF", "key": "a1"})),
         &portfolio,
         expect![[r#"
-        complete: Klart för Alfa IF: Uppgift a1
-        expects a at 4
-        stores t5/0 of a at 2025-09-01T10:00:00Z from manual: {"kind":"todoDone","key":"a1"}"#]],
+            complete: Klart för Alfa IF: Uppgift a1.
+            expects a at 4
+            stores t5/0 of a at 2025-09-01T10:00:00Z from manual: {"kind":"todoDone","key":"a1"}"#]],
     );
     check(
         &asked_with("t6", FINISH_TODO, json!({"key": "a1"})),
         &portfolio,
-        expect!["complete: Var redan klart: Uppgift a1"],
+        expect!["complete: Redan gjord: Uppgift a1"],
     );
     check(
         &asked_with("t7", FINISH_TODO, json!({"key": "flyga"})),
@@ -173,4 +173,60 @@ fn todos_are_added_listed_and_finished() {
         failed: Ingen öppen todo stämmer med ”flyga”.
         blocker: Ingen öppen todo stämmer med ”flyga”."#]],
     );
+}
+
+/// Telling a second time that something is done is no failure, by its words as by its key.
+#[test]
+fn a_todo_that_is_done_stays_done() {
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF")
+        .meeting(1)
+        .todo("a1", -3)
+        .todo("a2", 4)]));
+    for (number, text) in ["Uppgift A1", "uppgift a1", "a1", "GIFT A1"]
+        .into_iter()
+        .enumerate()
+    {
+        let task = asked_with(&format!("t{number}"), FINISH_TODO, json!({"text": text}));
+        let finished = run(&agent(), &task, now(), &portfolio);
+        let expected = if number == 0 {
+            "Klart för Alfa IF: Uppgift a1."
+        } else {
+            "Redan gjord: Uppgift a1"
+        };
+        assert_eq!(finished.report().summary, expected);
+        assert_eq!(finished.report().status, Status::Complete);
+    }
+}
+
+/// The words before a name are no part of it, unless somebody is called so.
+#[test]
+fn words_before_a_name_are_left_out_where_nobody_is_called_so() {
+    let portfolio = MemoryPortfolio::new(facts([
+        customer("a", "Alfa IF"),
+        customer("o", "Om Världen"),
+        customer("v", "Världen"),
+    ]));
+    let found = |text: &str| {
+        let task = asked_with("t1", ADD_TODO, json!({"customer": text, "text": "x"}));
+        run(&agent(), &task, now(), &portfolio).report().summary.clone()
+    };
+    for text in [
+        "om Alfa IF",
+        "För Alfa IF",
+        "about Alfa IF",
+        "for Alfa IF",
+        "on  Alfa IF",
+    ] {
+        assert!(
+            found(text).starts_with("Todo tillagd för Alfa IF:"),
+            "{text}: {}",
+            found(text)
+        );
+    }
+    assert!(
+        found("om världen").starts_with("Todo tillagd för Om Världen:"),
+        "{}",
+        found("om världen")
+    );
+    assert_eq!(found("om Xyzzy"), "Ingen kund heter ”om Xyzzy”.");
 }

@@ -85,12 +85,12 @@ fn strategy_metrics_tell_who_stayed_and_what_grew() {
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&finished.report().blocks["strategy"]).unwrap());
     expect![[r#"
-        3 aktiva kunder 2025-09-01, tillväxt -12 mot mål 6,68, 75,00 % behållna på ett år.
+        3 aktiva kunder 2025-09-01: netto 12 färre än utgångsläget, målet hittills i år är 6,68. 75 % av förra årets kunder är kvar.
         Hälsa: 2 friska, 0 neutrala, 0 i riskzonen, 1 akuta; 0 öppna larm
         Nya på ett år: 0, tappade: 1
         NPS: 67
         Återkommande per månad: 2 500 SEK (för ett år sedan 2 000 SEK)
-        Vunnet på ett år: 5 000 SEK hos 1 kunder"#]]
+        Vunnet på ett år: 5 000 SEK hos 1 kund"#]]
     .assert_eq(finished.report().text.as_ref().unwrap());
     assert_eq!(
         finished.decisions().flat_map(effects).count(),

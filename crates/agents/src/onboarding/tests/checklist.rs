@@ -77,7 +77,7 @@ fn the_answer_in_words_says_what_is_done_and_who_has_the_rest() {
         Basic data
           ✓ Registration number: 802400-0001 (CRM, 2024-07-28)
           ✓ Number of employees: 120 (CRM, 2024-07-28)
-          ✓ Sector: idrottsorganisationer (CRM, 2024-07-28)
+          ✓ Sector: sports organisations (CRM, 2024-07-28)
           ✗ Town: missing, ask Sales (optional)
           ✗ Website: missing, ask the customer (optional)
           ✓ Goals and needs from the sales process: Fler medlemmar (CRM, 2024-07-28)

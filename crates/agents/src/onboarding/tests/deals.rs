@@ -25,27 +25,27 @@ fn a_won_deal_opens_one_onboarding_however_often_it_is_delivered() {
         vec![],
         [won("k-1"), won("k-2")],
         expect![[r#"
-        complete: Affären D-7 är vunnen: onboarding för Örebro Idrottsförbund är startad; 6 av 19 punkter är klara.
-          expects orebro-idrottsforbund at 0
-          fact profile-employees/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"employees","value":"120"}
-          fact profile-name/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"name","value":"Örebro Idrottsförbund"}
-          fact profile-orgNumber/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"orgNumber","value":"802400-0001"}
-          fact profile-town/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"town","value":"Örebro"}
-          fact contact-asa-oman/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"contact","key":"asa-oman","name":"Åsa Öman","role":"decision_maker","email":"asa@orebro.example","verified":true,"active":true}
-          fact service-1-agreed-satori-uppstart/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"service","key":"satori-uppstart","name":"Satori-uppstart","status":"agreed"}
-          fact profile-dealValue/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"dealValue","value":"120000.00 SEK"}
-          fact profile-status/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"status","value":"active"}
-          fact onboarding/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"onboarding","deal":"D-7"}
-          fact stage-1-onboarding/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"stage","stage":"onboarding","cause":"salj.deal-won D-7"}
-          fact coordination-1-asked-k-b1d71a29fed261bb0a21e26db5c4a2ff/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"coordination","key":"k-b1d71a29fed261bb0a21e26db5c4a2ff","with":"tjanster/service-delivery-agent","state":"asked","deadline":"2025-09-04T10:00:00Z"}
-          event stage-changed [orebro-idrottsforbund/onboarding]: {"actor":"Sälj","at":"2025-09-01T10:00:00Z","cause":"salj.deal-won D-7","customer":"Örebro Idrottsförbund","customerId":"orebro-idrottsforbund","from":null,"to":"onboarding"}
-          event onboarding-started [orebro-idrottsforbund]: {"actor":"Sälj","cause":"salj.deal-won D-7","customer":"Örebro Idrottsförbund","customerId":"orebro-idrottsforbund","deal":"D-7","missing":["sector","goals","three_contacts","technical","finance","project","invoice_email","preferred_channel","newsletter","contract","opportunity","first_quarterly_meeting"],"started":"2025-09-01T10:00:00Z"}
-          follow-up onboarding coordination-timeout about orebro-idrottsforbund at 2025-09-04T10:00:00Z: {"key":"k-b1d71a29fed261bb0a21e26db5c4a2ff"}
-          request tjanster/service-delivery-agent coordinate-onboarding by 2025-09-04T10:00:00Z: {"customer":"Örebro Idrottsförbund","customerId":"orebro-idrottsforbund","deadline":"2025-09-04T10:00:00Z","deal":"D-7","services":["Satori-uppstart"],"started":"2025-09-01T10:00:00Z"}
+            complete: Affären D-7 är vunnen: onboarding för Örebro Idrottsförbund är startad; 6 av 19 punkter är klara.
+              expects orebro-idrottsforbund at 0
+              fact profile-employees/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"employees","value":"120"}
+              fact profile-name/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"name","value":"Örebro Idrottsförbund"}
+              fact profile-orgNumber/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"orgNumber","value":"802400-0001"}
+              fact profile-town/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"town","value":"Örebro"}
+              fact contact-asa-oman/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"contact","key":"asa-oman","name":"Åsa Öman","role":"decision_maker","email":"asa@orebro.example","verified":true,"active":true}
+              fact service-1-agreed-satori-uppstart/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"service","key":"satori-uppstart","name":"Satori-uppstart","status":"agreed"}
+              fact profile-dealValue/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"dealValue","value":"120000.00 SEK"}
+              fact profile-status/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"profile","field":"status","value":"active"}
+              fact onboarding/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"onboarding","deal":"D-7"}
+              fact stage-1-onboarding/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"stage","stage":"onboarding","cause":"salj.deal-won D-7"}
+              fact coordination-1-asked-k-b1d71a29fed261bb0a21e26db5c4a2ff/deal/D-7/orebro-idrottsforbund (Sälj, Sälj): {"kind":"coordination","key":"k-b1d71a29fed261bb0a21e26db5c4a2ff","with":"tjanster/service-delivery-agent","state":"asked","deadline":"2025-09-04T10:00:00Z"}
+              event stage-changed [orebro-idrottsforbund/onboarding]: {"actor":"Sälj","at":"2025-09-01T10:00:00Z","cause":"salj.deal-won D-7","customer":"Örebro Idrottsförbund","customerId":"orebro-idrottsforbund","from":null,"to":"onboarding"}
+              event onboarding-started [orebro-idrottsforbund]: {"actor":"Sälj","cause":"salj.deal-won D-7","customer":"Örebro Idrottsförbund","customerId":"orebro-idrottsforbund","deal":"D-7","missing":["sector","goals","three_contacts","technical","finance","project","invoice_email","preferred_channel","newsletter","contract","opportunity","first_quarterly_meeting"],"started":"2025-09-01T10:00:00Z"}
+              follow-up onboarding coordination-timeout about orebro-idrottsforbund at 2025-09-04T10:00:00Z: {"key":"k-b1d71a29fed261bb0a21e26db5c4a2ff"}
+              request tjanster/service-delivery-agent coordinate-onboarding by 2025-09-04T10:00:00Z: {"customer":"Örebro Idrottsförbund","customerId":"orebro-idrottsforbund","deadline":"2025-09-04T10:00:00Z","deal":"D-7","services":["Satori-uppstart"],"started":"2025-09-01T10:00:00Z"}
 
-        complete: Onboarding för affären D-7 är redan startad.
-          expects orebro-idrottsforbund at 11
-    "#]],
+            complete: Onboarding för affären D-7 är redan startad för Örebro Idrottsförbund.
+              expects orebro-idrottsforbund at 11
+        "#]],
     );
 }
 
@@ -77,11 +77,11 @@ fn an_onboarding_started_by_hand_is_claimed_by_its_deal() {
         facts,
         asks,
         expect![[r#"
-        complete: Onboarding för Örebro Idrottsförbund är startad; 16 av 19 punkter är klara. [stage-changed, onboarding-started]
-          null→"onboarding"
-        complete: Affären D-7 hör till den onboarding för Örebro Idrottsförbund som redan pågår; 17 av 19 punkter är klara. []
-        complete: Onboarding för affären D-7 är redan startad. []
-        complete: Onboarding för Örebro Idrottsförbund pågår; 17 av 19 punkter är klara. []"#]],
+            complete: Onboarding för Örebro Idrottsförbund är startad; 16 av 19 punkter är klara. [stage-changed, onboarding-started]
+              null→"onboarding"
+            complete: Affären D-7 hör till den onboarding för Örebro Idrottsförbund som redan pågår; 17 av 19 punkter är klara. []
+            complete: Onboarding för affären D-7 är redan startad för Örebro Idrottsförbund. []
+            complete: Onboarding för Örebro Idrottsförbund pågår; 17 av 19 punkter är klara. []"#]],
     );
 }
 
@@ -226,5 +226,47 @@ fn a_handover_of_an_unknown_customer_is_not_guessed() {
         expect![[r#"
             failed: Ingen kund heter ”Xyz AB”. []
               Ingen kund heter ”Xyz AB”."#]],
+    );
+}
+
+/// S0-20: a deal is one deal, whatever its customer is called in the message.
+#[test]
+fn a_deal_under_another_name_opens_no_second_onboarding() {
+    let renamed = won("k-2").with(|task| {
+        task.instruction
+            .params
+            .insert("customer".to_owned(), json!({ "name": "Helt Annat Namn" }));
+    });
+    check_outline(
+        vec![],
+        [won("k-1"), renamed],
+        expect![[r#"
+        complete: Affären D-7 är vunnen: onboarding för Örebro Idrottsförbund är startad; 6 av 19 punkter är klara. [stage-changed, onboarding-started]
+          null→"onboarding"
+        complete: Onboarding för affären D-7 är redan startad för Örebro Idrottsförbund. []"#]],
+    );
+}
+
+/// One that has left is shown, and comes back only with a deal.
+#[test]
+fn no_onboarding_of_one_that_has_left_is_started_by_hand() {
+    let facts = nearly_complete(&[]).profile(field::STATUS, "churned").facts();
+    let decisions = decide(
+        facts.clone(),
+        [ask("k-0", "onboard", orebro(json!({}))), won("k-1")],
+    );
+    assert!(decisions[0].changes.is_empty() && decisions[0].requests.is_empty());
+    assert!(
+        decisions[1]
+            .events
+            .iter()
+            .any(|event| event.kind == "onboarding-started")
+    );
+    check_outline(
+        facts,
+        [ask("k-0", "onboard", orebro(json!({})))],
+        expect![[r#"
+            partial: Örebro Idrottsförbund har lämnat oss, ingen onboarding är startad; 17 av 19 punkter är klara. []
+              Örebro Idrottsförbund har lämnat oss: en ny onboarding börjar med en vunnen affär."#]],
     );
 }

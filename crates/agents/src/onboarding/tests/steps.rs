@@ -299,3 +299,42 @@ fn progress_after_the_end_opens_nothing_again() {
             complete: Leveransen av satori-uppstart till Örebro Idrottsförbund är noterad; 17 av 19 punkter är klara. []"#]],
     );
 }
+
+/// What is past is told as past: a delivery that ended late, a review that was booked, and sectors by their names.
+#[test]
+fn what_is_past_is_told_as_past() {
+    let delivered = nearly_complete(&[field::SECTOR])
+        .profile(field::SECTOR, "ideell_sektor")
+        .service(80, "satori-uppstart", kunder_domain::fact::ServiceStatus::Started)
+        .service(
+            10,
+            "satori-uppstart",
+            kunder_domain::fact::ServiceStatus::Completed,
+        )
+        .facts();
+    let text = |english: bool| {
+        let first = ask("k-1", "onboard", orebro(json!({}))).day(-90);
+        let mut last = ask("k-2", "onboard", orebro(json!({}))).day(60);
+        if english {
+            last = last.english();
+        }
+        let decision = decide(delivered.clone(), [first, last]).remove(1);
+        report(&decision).text.clone().unwrap()
+    };
+    let (sv, en) = (text(false), text(true));
+    for line in [
+        ", blev klar för sent",
+        "Första kvartalsmötet var bokat till 2025-10-15.",
+        "Bransch: ideell sektor (",
+    ] {
+        assert!(sv.contains(line), "{line}: {sv}");
+    }
+    for line in [
+        ", was completed late",
+        "review was booked for 2025-10-15.",
+        "Sector: non-profit sector (",
+        "is under way",
+    ] {
+        assert!(en.contains(line), "{line}: {en}");
+    }
+}

@@ -89,7 +89,8 @@ fn the_block_as_it_travels() {
                   "amount": "1500.00",
                   "currency": "SEK"
                 }
-              ]
+              ],
+              "standing": "active"
             }
           ],
           "falling": 1,
@@ -260,4 +261,136 @@ fn the_demo_portfolio_reconciles() {
         .flat_map(|decision| &decision.events)
         .collect();
     assert!(!told.is_empty());
+}
+
+/// What recurs and is coming of one that has left is not to come; a prospect has nothing that recurs yet.
+#[test]
+fn only_what_is_still_to_come_is_counted() {
+    let with_everything = |id: &str, name: &str| {
+        customer(id, name)
+            .invoice(20, "100 SEK")
+            .subscription(300, "satori", "1000 SEK", -300, None)
+            .subscription(30, "satori", "10 SEK", -300, None)
+            .opportunity(5, "kurs", OpportunityStatus::Negotiation, "2000 SEK", 80)
+    };
+    let portfolio = MemoryPortfolio::new(facts([
+        with_everything("a", "Aktiva IF"),
+        with_everything("b", "Borta IF").profile(field::STATUS, "churned"),
+        with_everything("p", "Prospekt IF").profile(field::STATUS, "prospect"),
+        customer("v", "Vilande IF")
+            .opportunity(5, "kurs", OpportunityStatus::Negotiation, "2000 SEK", 80)
+            .profile(field::STATUS, "inactive"),
+    ]));
+    for (locale, prospect, left) in [
+        (
+            Locale::Sv,
+            "Prospekt IF (prospekt): ",
+            "Borta IF (har lämnat): fakturerat 100 SEK",
+        ),
+        (
+            Locale::En,
+            "Prospekt IF (prospect): ",
+            "Borta IF (has left): invoiced 100 SEK",
+        ),
+    ] {
+        let mut task = task("t1", ANALYSIS);
+        task.locale = Some(locale);
+        let finished = run(&agent(), &task, now(), &portfolio);
+        let text = finished.report().text.clone().unwrap();
+        assert!(
+            text.contains(prospect) && text.lines().any(|line| line == format!("- {left}")),
+            "{text}"
+        );
+        let block = block(&finished);
+        assert_eq!(
+            [
+                block.invoiced,
+                block.recurring_monthly,
+                block.coming,
+                block.coming_weighted
+            ],
+            ["300.00", "10.00", "4000.00", "3200.00"]
+                .map(|amount| Money::new(amount.parse().unwrap(), "SEK"))
+        );
+        assert_eq!(
+            (block.customers.len(), block.falling.len(), block.hot.len()),
+            (3, 1, 2)
+        );
+    }
+}
+
+#[test]
+fn revenue_that_has_ended_is_told_in_its_currency() {
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").subscription(
+        300,
+        "satori",
+        "8800 SEK",
+        -300,
+        Some(-10),
+    )]));
+    let text = run(&agent(), &task("t1", ANALYSIS), now(), &portfolio)
+        .report()
+        .text
+        .clone();
+    assert!(
+        text.as_ref()
+            .is_some_and(|text| text.contains("återkommande 0 SEK per månad, var 8 800 SEK")),
+        "{text:?}"
+    );
+}
+
+/// Pages are cut by the agent itself: a task from outside is none.
+#[test]
+fn a_page_that_somebody_else_made_is_refused() {
+    let work = Work {
+        task: task("t1", ANALYSIS),
+        now: now(),
+        attempt: 1,
+        joined: None,
+    };
+    let portfolio = portfolio();
+    let kunder_agent_core::decision::Resolution::Wait(pages) = decide(&agent(), &work, &portfolio).verdict
+    else {
+        panic!("it waits for pages")
+    };
+    let mut page = work.clone();
+    page.task = pages[0].task(&work.task, &AgentName::new(NAME));
+    assert!(!decide(&agent(), &page, &portfolio).changes.is_empty());
+    page.task.chain.clear();
+    let refused = decide(&agent(), &page, &portfolio);
+    assert!(refused.changes.is_empty() && refused.requests.is_empty());
+    let kunder_agent_core::decision::Resolution::Done(report) = refused.verdict else {
+        panic!("it is done")
+    };
+    assert_eq!(report.blockers, ["`pipeline-page` is an inner step of pipeline"]);
+}
+
+#[test]
+fn quotes_stand_in_the_marks_of_the_language() {
+    let hot = FactBody::Opportunity(kunder_domain::fact::Opportunity {
+        key: "kurs".to_owned(),
+        title: "Kurs".to_owned(),
+        status: OpportunityStatus::Negotiation,
+        value: Money::new("100".parse().unwrap(), "SEK"),
+        probability: 80,
+        expected: None,
+        quote: Some("Gärna".to_owned()),
+    });
+    for (locale, quote) in [(Locale::Sv, "”Gärna”"), (Locale::En, "“Gärna”")] {
+        let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").fact(3, hot.clone())]));
+        let mut task = task("t1", ANALYSIS);
+        task.locale = Some(locale);
+        let finished = run(&agent(), &task, now(), &portfolio);
+        let text = finished.report().text.clone().unwrap();
+        assert!(text.contains(&format!(" – {quote}")), "{text}");
+        let told = finished
+            .decisions()
+            .flat_map(|decision| &decision.requests)
+            .next()
+            .unwrap();
+        assert!(
+            told.instruction.text.as_ref().unwrap().ends_with(quote),
+            "{told:?}"
+        );
+    }
 }

@@ -75,7 +75,7 @@ fn an_analysis_that_was_overtaken_tells_nothing() {
         else {
             panic!("it waits for pages")
         };
-        work(pages[0].task(&whole.task))
+        work(pages[0].task(&whole.task, &AgentName::new(NAME)))
     };
     let (earlier, later) = (page_of("t1", 1), page_of("t2", 2));
     let decision = decide(&agent(), &later, &portfolio);
@@ -106,7 +106,7 @@ fn an_alert_shows_what_is_at_stake() {
     let health = CustomerHealth::new(Arc::new(Definitions::shipped()));
     let check_task = Task::new(TaskId::new("h1").unwrap(), "customer-health", "health-check");
     let checked = run(&health, &check_task, now(), &portfolio);
-    let alert = checked.pages[0].follow_ups[0].task(&check_task);
+    let alert = checked.pages[0].follow_ups[0].task(&check_task, &AgentName::new("customer-health"));
     let finished = run(&agent(), &alert, now(), &portfolio);
     check(
         &finished,
@@ -141,7 +141,7 @@ fn a_page_decides_alike_however_often_it_is_delivered() {
         panic!("it waits for pages")
     };
     let page = Work {
-        task: pages[0].task(&work.task),
+        task: pages[0].task(&work.task, &AgentName::new(NAME)),
         now: now(),
         attempt: 1,
         joined: None,
