@@ -210,6 +210,34 @@ pub async fn cancelling_ends_the_tree<B: Bench>() {
     assert!(matches!(again, Err(CommitError::AlreadyDone { .. })), "{again:?}");
 }
 
+/// However deep: the children of children end too, also below one that has ended.
+pub async fn cancelling_reaches_every_depth<B: Bench>() {
+    let bench = B::new().await;
+    let epoch = bench.store().recover().await.unwrap();
+    accept(&bench, &["top"]).await;
+    run(&bench, wait("top", epoch, vec![page("mid"), page("ended")]))
+        .await
+        .unwrap();
+    run(&bench, wait("mid", epoch, vec![page("low")])).await.unwrap();
+    run(&bench, wait("low", epoch, vec![page("lowest")]))
+        .await
+        .unwrap();
+    run(&bench, wait("ended", epoch, vec![page("orphan")]))
+        .await
+        .unwrap();
+    bench.store().commit(done("ended", epoch)).await.unwrap();
+    bench
+        .store()
+        .cancel(&id("top"), outcome("top", Status::Failed), Vec::new())
+        .await
+        .unwrap();
+    for name in ["top", "mid", "low", "lowest", "orphan"] {
+        assert_eq!(state(&bench, name).await, TaskState::Done, "{name}");
+    }
+    let counts = bench.store().counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.complete, counts.failed), (6, 1, 5));
+}
+
 /// Who was never accepted cannot be cancelled; a stranger's outcome does not end a task.
 pub async fn cancelling_needs_a_task_and_its_outcome<B: Bench>() {
     let bench = B::new().await;

@@ -55,6 +55,7 @@ mod on_sqlite {
             a_repeated_wait_changes_nothing,
             a_join_survives_the_end_of_the_process,
             cancelling_ends_the_tree,
+            cancelling_reaches_every_depth,
             cancelling_needs_a_task_and_its_outcome,
             a_known_task_is_nobodys_new_child,
         },
@@ -66,6 +67,8 @@ mod on_sqlite {
             spans_cover_everyone_once,
             arrival_order_does_not_matter,
             names_follow_the_facts,
+            names_of_one_moment_are_told_apart_by_their_ids,
+            spans_know_what_was_told_late,
         },
         accounting::{the_account_holds_at_every_instant},
     }

@@ -273,6 +273,46 @@ pub async fn names_follow_the_facts<B: Bench>() {
     assert_eq!(names().await.find("utan-namn"), found("utan-namn"));
 }
 
+/// Of two names observed at one moment, that of the greater fact id counts, whichever came first, as in the fold.
+pub async fn names_of_one_moment_are_told_apart_by_their_ids<B: Bench>() {
+    let facts = [
+        named("f1", "k1", "2026-01-02T00:00:00Z", "Första namnet"),
+        named("f2", "k1", "2026-01-02T00:00:00Z", "Andra benämningen"),
+    ];
+    for order in [[0, 1], [1, 0]] {
+        let bench = B::new().await;
+        for fact in order {
+            bench.ingest(vec![facts[fact].clone()]).await;
+        }
+        let read = all(&bench, view(&bench, "2026-02-01T00:00:00Z").await).await;
+        assert_eq!(read[0].name(), "Andra benämningen");
+        let names = bench.store().names().await.unwrap();
+        assert_eq!(names.find("Andra benämningen"), found("k1"), "{order:?}");
+        assert_ne!(names.find("Första namnet"), found("k1"), "{order:?}");
+    }
+}
+
+/// A customer belongs to the spans of a past day as soon as anything was observed by then, however late it was told.
+pub async fn spans_know_what_was_told_late<B: Bench>() {
+    let bench = B::new().await;
+    bench
+        .ingest(vec![
+            website("f1", "together", "2027-01-01T00:00:00Z", "x"),
+            website("f2", "together", "2025-01-01T00:00:00Z", "x"),
+            website("f3", "apart", "2027-01-01T00:00:00Z", "x"),
+        ])
+        .await;
+    bench
+        .ingest(vec![website("f4", "apart", "2025-01-01T00:00:00Z", "x")])
+        .await;
+    let past = view(&bench, "2026-01-01T00:00:00Z").await;
+    let mut covered = Vec::new();
+    for span in bench.store().spans(past, 1).await.unwrap() {
+        covered.extend(bench.store().read(past, &span).await.unwrap());
+    }
+    assert_eq!(ids(&covered), ["apart", "together"]);
+}
+
 fn found(customer: &str) -> Lookup {
     Lookup::Found(CustomerId::new(customer))
 }
