@@ -83,7 +83,6 @@ impl Agent<Reader, Fact> for Scripted {
             "panic",
             "spin",
             "split",
-            "page",
             "timer",
             "tell",
             "big",

@@ -54,7 +54,7 @@ async fn what_cannot_be_served_is_refused_by_field_and_not_journaled() {
     )
     .await;
     refused(
-        |task| task.instruction.command = Some("dance".to_owned()),
+        |task| task.instruction.command = Some("page".to_owned()),
         RefusalCode::Unknown,
         "instruction.command",
     )

@@ -46,7 +46,8 @@ pub trait Agent<P: Send + Sync, C>: Send + Sync + 'static {
     /// One sentence for discovery.
     fn description(&self) -> &'static str;
 
-    /// The commands it takes; the first one is its main one, taken when a task names none.
+    /// The commands others may send; the first one is its main one, taken when a task names none.
+    /// What an agent asks only itself, such as its pages and timers, is not among them.
     fn commands(&self) -> &'static [&'static str];
 
     /// The customer whose lane the task runs in; `None` for tasks over many. Called before the task is accepted.

@@ -182,8 +182,6 @@ impl Agent<Reader, Fact> for CustomerHealth {
             FINISH_TODO,
             LIST_TODOS,
             STRATEGY,
-            HEALTH_PAGE,
-            STRATEGY_PAGE,
         ]
     }
 

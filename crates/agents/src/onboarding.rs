@@ -40,7 +40,6 @@ const COMMANDS: &[&str] = &[
     "delivery",
     "service-completed",
     "coordination-answer",
-    "coordination-timeout",
     "stage",
 ];
 

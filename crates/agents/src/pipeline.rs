@@ -138,7 +138,7 @@ impl Agent<Reader, Fact> for Pipeline {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        &[ANALYSIS, AT_RISK, PAGE]
+        &[ANALYSIS, AT_RISK]
     }
 
     async fn lane(&self, task: &Task, reader: &Reader) -> Option<String> {
