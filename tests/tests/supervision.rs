@@ -2,16 +2,17 @@
 //! and a destination that is away holds up nobody else.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use kunder::clock::SystemClock;
 use kunder::relay::Relay;
 use kunder_agent_core::agent::AnyAgent;
 use kunder_agent_core::bus::{AnnounceError, Announcement, Bus};
-use kunder_agent_core::clock::Clock;
+use kunder_agent_core::clock::{Clock, Computation, Computed, Handle, Job};
 use kunder_agent_core::door::Answer;
 use kunder_agent_core::envelope::Envelope;
 use kunder_agent_core::id::TaskId;
@@ -36,8 +37,11 @@ struct World {
 }
 
 async fn world(panics: u32, refused_commits: u32) -> World {
+    world_with(Arc::new(SystemClock::default()), panics, refused_commits).await
+}
+
+async fn world_with(clock: Arc<dyn Clock>, panics: u32, refused_commits: u32) -> World {
     let folder = tempfile::tempdir().unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let store = SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
     let journal = Arc::new(FaultyJournal::new(store.clone(), panics, refused_commits));
     let config = RuntimeConfig {
@@ -118,10 +122,64 @@ async fn a_store_that_is_away_is_waited_for_and_the_task_ends_once() {
     assert_eq!(world.store.outbox("results", 10).await.unwrap().len(), 1);
 }
 
+/// The real clock, under which every job is noticed to have ended only a while after it has.
+struct LingeringClock(SystemClock);
+
+#[async_trait]
+impl Clock for LingeringClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        self.0.sleep_until(at).await;
+    }
+
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+
+    fn spawn(&self, job: Job) -> Handle {
+        let clock = self.0;
+        self.0.spawn(Box::pin(async move {
+            job.await;
+            clock
+                .sleep_until(clock.now() + SignedDuration::from_millis(30))
+                .await;
+        }))
+    }
+
+    async fn compute(&self, computation: Computation) -> Computed {
+        self.0.compute(computation).await
+    }
+}
+
+/// A parent whose wait is over before its first job was seen to end is still joined.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parent_is_joined_however_late_its_first_job_is_noticed_to_have_ended() {
+    let world = world_with(Arc::new(LingeringClock(SystemClock::default())), 0, 0).await;
+    let mut task = Task::new(TaskId::new("s").unwrap(), "first", "split");
+    task.instruction.params.insert("pages".to_owned(), "0".into());
+    let receipt = world
+        .runtime
+        .submit(
+            Envelope {
+                task,
+                warnings: Vec::new(),
+            },
+            None,
+        )
+        .await
+        .unwrap();
+    let answer = world.runtime.outcome(&receipt.task_id, PATIENCE).await.unwrap();
+    assert!(matches!(answer, Answer::Outcome(outcome) if outcome.report.status == Status::Complete));
+}
+
 /// Takes everything but what goes to the destination that is away.
 #[derive(Default)]
 struct HalfBus {
     away: AtomicBool,
+    refusals: AtomicU32,
     taken: Mutex<Vec<(String, u64)>>,
 }
 
@@ -133,6 +191,7 @@ impl Bus for HalfBus {
 
     async fn announce(&self, _store: &str, batch: &[Announcement]) -> (usize, Option<AnnounceError>) {
         if batch.iter().any(|one| one.destination == "events") && self.away.load(Ordering::Acquire) {
+            self.refusals.fetch_add(1, Ordering::AcqRel);
             return (0, Some(AnnounceError::Unavailable("nobody listens".to_owned())));
         }
         self.taken
@@ -185,6 +244,11 @@ async fn a_destination_that_is_away_waits_alone_and_gets_everything_in_order_whe
         .await
         .expect("results do not wait for events");
     assert_eq!(of("events"), [0_u64; 0]);
+    let refusals = bus.refusals.load(Ordering::Acquire);
+    assert!(
+        (1..100).contains(&refusals),
+        "it is offered again with pauses, not all the time: {refusals} times"
+    );
     bus.away.store(false, Ordering::Release);
     tokio::time::timeout(PATIENCE, until("events", 20))
         .await
