@@ -117,7 +117,7 @@ fn a_day_to_come_and_a_day_that_is_none_are_usage() {
         &kunder.run(&["ask", "Pipeline-analys", "--as-of", "2199-01-01"]),
         2,
         "`asOf` is in the future: 2199-01-01",
-        None,
+        Some("protocols/"),
     );
     fails(
         &kunder.run(&["ask", "Pipeline-analys", "--as-of", "2026-02-30"]),

@@ -47,7 +47,7 @@ fn an_envelope_from_a_file_and_from_standard_input() {
         &other,
         2,
         "`agent` is `pipeline` but the subject names `onboarding`",
-        None,
+        Some("leave one out"),
     );
 }
 
@@ -116,22 +116,22 @@ fn the_same_id_with_another_body_is_refused() {
 fn every_bad_envelope_names_what_is_wrong_and_is_not_stored() {
     let kunder = portfolio();
     let bad: [(&[u8], &str, Option<&str>); 17] = [
-        (b"{", "the payload is not JSON", None),
-        (b"", "the payload is not JSON", None),
-        (b"[]", "the payload is a list, not a JSON object", None),
+        (b"{", "the payload is not JSON", Some("protocols/")),
+        (b"", "the payload is not JSON", Some("protocols/")),
+        (b"[]", "the payload is a list, not a JSON object", Some("protocols/")),
         (b"{\"agent\":\"pipeline\"}", "`taskId` is missing", Some("choose an id")),
-        (b"{\"taskId\":\"\",\"agent\":\"pipeline\"}", "`taskId` must not be empty", None),
-        (b"{\"taskId\":7,\"agent\":\"pipeline\"}", "`taskId` must be text, found a number", None),
+        (b"{\"taskId\":\"\",\"agent\":\"pipeline\"}", "`taskId` must not be empty", Some("protocols/")),
+        (b"{\"taskId\":7,\"agent\":\"pipeline\"}", "`taskId` must be text, found a number", Some("protocols/")),
         (b"{\"taskId\":\"t\"}", "`agent` is missing", Some("customer-fetching, customer-health, onboarding, pipeline")),
         (b"{\"taskId\":\"t\",\"agent\":\"accounts\"}", "`agent` `accounts` is not an agent of `kunder`", Some("customer-fetching, customer-health")),
-        (b"{\"taskId\":\"t\",\"agent\":{}}", "`agent` must be text, found an object", None),
+        (b"{\"taskId\":\"t\",\"agent\":{}}", "`agent` must be text, found an object", Some("protocols/")),
         (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"instruction\":{\"command\":\"fly\"}}", "`instruction.command` `fly` is not a command", Some("pipeline-analysis")),
-        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"context\":7}", "`context` must be an object or text, found a number", None),
-        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"deadline\":\"2020-01-01T00:00:00Z\"}", "`deadline` is in the past: 2020-01-01T00:00:00Z", None),
-        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"deadline\":\"soon\"}", "`deadline` must be an RFC 3339 time", None),
-        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"acceptanceCriteria\":[{\"metric\":\"a\",\"op\":\"~\",\"value\":1}]}", "`acceptanceCriteria[0].op` must be one of", None),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"context\":7}", "`context` must be an object or text, found a number", Some("protocols/")),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"deadline\":\"2020-01-01T00:00:00Z\"}", "`deadline` is in the past: 2020-01-01T00:00:00Z", Some("protocols/")),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"deadline\":\"soon\"}", "`deadline` must be an RFC 3339 time", Some("protocols/")),
+        (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"acceptanceCriteria\":[{\"metric\":\"a\",\"op\":\"~\",\"value\":1}]}", "`acceptanceCriteria[0].op` must be one of", Some("protocols/")),
         (b"{\"taskId\":\"t\",\"agent\":\"pipeline\",\"urgency\":1}", "`urgency` is not a field of the envelope", Some("taskId")),
-        (b"{\"taskId\":\"t\xff\",\"agent\":\"pipeline\"}", "the payload is not UTF-8: broken at byte 12", None),
+        (b"{\"taskId\":\"t\xff\",\"agent\":\"pipeline\"}", "the payload is not UTF-8: broken at byte 12", Some("protocols/")),
         (&[b' '; 2 << 20], "the payload is 2097152 bytes, the limit is 1048576", Some("put large data into a file")),
     ];
     for (envelope, error, hint) in bad {
@@ -162,13 +162,13 @@ fn status_cancel_and_list() {
         &kunder.run(&["task", "status", "t-9"]),
         2,
         "`taskId` `t-9` is not known",
-        None,
+        Some("kunder task list"),
     );
     fails(
         &kunder.run(&["task", "cancel", "t-9"]),
         2,
         "`taskId` `t-9` is not known",
-        None,
+        Some("kunder task list"),
     );
     fails(
         &kunder.run(&["task", "status", ""]),

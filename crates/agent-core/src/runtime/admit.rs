@@ -171,10 +171,10 @@ fn resolve<P, C>(core: &Core<P, C>, task: &Task, addressed: Option<&str>) -> Res
     let names = [in_body, in_subject].map(|address| address.map(|address| AgentName::new(&address.agent)));
     let name = match names {
         [Some(body), Some(subject)] if body != subject => {
-            return Err(Refusal::field(
-                "agent",
-                format!("is `{body}` but the subject names `{subject}`"),
-            ));
+            return Err(
+                Refusal::field("agent", format!("is `{body}` but the subject names `{subject}`"))
+                    .hint("name the same agent in both places, or leave one out"),
+            );
         }
         [Some(name), _] | [None, Some(name)] => name,
         [None, None] => {

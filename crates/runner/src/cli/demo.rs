@@ -69,15 +69,20 @@ pub(super) async fn run(common: &Common, args: &DemoArgs) -> Result<ExitCode, Fa
     }
     shown?;
     if !common.json && !temporary {
+        // On another day than the portfolio's own, everything in it would look old or not yet there.
+        let day = args
+            .as_of
+            .map_or_else(String::new, |day| format!(" --as-of {day}"));
+        let folder = folder.display();
         output::line(&match locale {
-            Locale::Sv => format!(
-                "\nPortföljen ligger kvar. Prova: kunder ask \"Pipeline-analys\" --data {}",
-                folder.display()
-            ),
-            Locale::En => format!(
-                "\nThe portfolio stays. Try: kunder ask \"Pipeline analysis\" --data {}",
-                folder.display()
-            ),
+            Locale::Sv => {
+                format!(
+                    "\nPortföljen ligger kvar. Prova: kunder ask \"Pipeline-analys\" --data {folder}{day}"
+                )
+            }
+            Locale::En => {
+                format!("\nThe portfolio stays. Try: kunder ask \"Pipeline analysis\" --data {folder}{day}")
+            }
         });
     }
     Ok(ExitCode::SUCCESS)

@@ -45,12 +45,27 @@ impl Failure {
             }
             RefusalCode::Busy | RefusalCode::Unavailable => 1,
         };
+        let usual = match refusal.code {
+            RefusalCode::Malformed => {
+                "what is taken stands in protocols/, with examples; kunder schema --out DIR writes it"
+            }
+            RefusalCode::Unknown => "kunder task list shows what there is",
+            RefusalCode::Conflict => "send the same body for the same task, or choose a new id",
+            RefusalCode::TooLarge => "put large data into a file and send its reference",
+            RefusalCode::Busy | RefusalCode::Unavailable => "try again later",
+        };
         Self {
             what: refusal.to_string(),
-            hint: refusal.hint,
+            hint: refusal.hint.or_else(|| Some(usual.to_owned())),
             code,
             held: false,
         }
+    }
+
+    /// What went wrong, on one line.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
     }
 
     /// The data folder is in use by another process.

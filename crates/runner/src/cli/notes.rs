@@ -18,6 +18,7 @@ pub(crate) struct LogArgs {
     /// The customer's name or id
     customer: String,
     /// What was said and decided
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     text: String,
     /// How it was held
     #[arg(long, value_enum, default_value_t = Kind::Meeting)]
@@ -50,6 +51,7 @@ enum TodoCommand {
         /// The customer's name or id
         customer: String,
         /// What to do
+        #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
         text: String,
         /// The day by which it should be done
         #[arg(long, value_name = "DAY", value_parser = day)]

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::{Common, Failure, ask, output};
 use crate::app::{App, Options};
 use crate::control::{Request, Response};
+use crate::doctor::Diagnosis;
 use crate::socket;
 
 /// Runs the agents until SIGTERM or SIGINT, then drains.
@@ -80,13 +81,42 @@ pub(super) async fn run(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCo
 
 /// Says what is configured, reachable, and would be lost.
 pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    match diagnosis(common, Arc::clone(&clock)).await {
+        Ok(diagnosis) => {
+            tell(&diagnosis, common.json);
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(failure) if common.nats.is_some() => {
+            // The broker, or whoever serves there, is not to be had: that is a finding, and the folder still has others.
+            let local = Common {
+                nats: None,
+                ..common.clone()
+            };
+            let mut diagnosis = diagnosis(&local, clock).await?;
+            diagnosis
+                .warnings
+                .insert(0, format!("not reachable: {}", failure.what()));
+            tell(&diagnosis, common.json);
+            Ok(ExitCode::FAILURE)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn diagnosis(common: &Common, clock: Arc<dyn Clock>) -> Result<Diagnosis, Failure> {
     let mut client = common.client(clock).await?;
     let answered = client.call(&Request::Doctor).await;
     client.close().await;
     match answered? {
-        Response::Doctor(diagnosis) if common.json => output::json(&diagnosis),
-        Response::Doctor(diagnosis) => output::line(&diagnosis.words()),
-        other => return Err(ask::unexpected(&other)),
+        Response::Doctor(diagnosis) => Ok(*diagnosis),
+        other => Err(ask::unexpected(&other)),
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(diagnosis: &Diagnosis, as_json: bool) {
+    if as_json {
+        output::json(diagnosis);
+    } else {
+        output::line(&diagnosis.words());
+    }
 }
