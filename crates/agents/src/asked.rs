@@ -129,7 +129,9 @@ fn unresolved(locale: Locale, text: &str, lookup: &Lookup) -> Report {
                 Locale::En => format!("No customer is called “{text}”."),
             };
             let mut report = Report::failed(summary.clone(), summary);
-            if !suggestions.is_empty() {
+            if suggestions.is_empty() {
+                report.recommendations.push(newcomers(locale).to_owned());
+            } else {
                 report.recommendations.push(match locale {
                     Locale::Sv => format!("Menades någon av dessa? {}", suggestions.join(", ")),
                     Locale::En => format!("Did you mean one of these? {}", suggestions.join(", ")),
@@ -138,4 +140,12 @@ fn unresolved(locale: Locale, text: &str, lookup: &Lookup) -> Report {
             report
         }
     }
+}
+
+/// How customers come to be known: not by being named.
+pub(crate) fn newcomers(locale: Locale) -> &'static str {
+    locale.pick(
+        "Nya kunder kommer in när Sälj vinner en affär (salj.deal-won) eller genom import.",
+        "New customers come in when Sälj wins a deal (salj.deal-won) or by import.",
+    )
 }

@@ -30,6 +30,11 @@ pub enum Lookup {
     Unknown(Vec<String>),
 }
 
+/// Names suggested where none fits.
+const SUGGESTIONS_MAX: usize = 5;
+/// Letters in which words agree to be akin.
+const AKIN_LETTERS: usize = 4;
+
 /// Names and ids of all customers, folded for look-up.
 #[derive(Clone, Debug, Default)]
 pub struct NameIndex {
@@ -128,10 +133,42 @@ impl NameIndex {
                 return self.answer(candidates);
             }
         }
-        let names = typo::closest(self, &bare)
-            .into_iter()
-            .map(|place| self.entries[place].name.clone());
-        Lookup::Unknown(names.collect())
+        let mut places = typo::closest(self, &bare);
+        for place in self.akin(&words(&bare)) {
+            if places.len() >= SUGGESTIONS_MAX {
+                break;
+            }
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        Lookup::Unknown(
+            places
+                .into_iter()
+                .map(|place| self.entries[place].name.clone())
+                .collect(),
+        )
+    }
+
+    /// Customers with a word that begins as one of these does: near enough to be suggested, too far to be meant.
+    fn akin(&self, typed: &[String]) -> Vec<usize> {
+        let mut places = Vec::new();
+        for word in typed {
+            let Some((end, _)) = word.char_indices().nth(AKIN_LETTERS) else {
+                continue;
+            };
+            let begin = &word[..end];
+            let alike = self
+                .bare_words
+                .range(begin.to_owned()..)
+                .take_while(|(known, _)| known.starts_with(begin));
+            places.extend(
+                alike
+                    .flat_map(|(_, places)| places.iter().copied())
+                    .take(SUGGESTIONS_MAX),
+            );
+        }
+        places
     }
 
     /// How many customers have a name.

@@ -221,11 +221,10 @@ pub fn unknown_question(work: &Work) -> Report {
 /// New customers are not made by naming them.
 fn with_hint(work: &Work, mut report: Report) -> Report {
     if command(&work.task) == "onboard" && report.status == Status::Failed && work.task.customer().is_some() {
-        let hint = work.task.locale().pick(
-            "Nya kunder kommer in när Sälj vinner en affär (salj.deal-won) eller genom import.",
-            "New customers come in when Sälj wins a deal (salj.deal-won) or by import.",
-        );
-        report.recommendations.push(hint.to_owned());
+        let hint = crate::asked::newcomers(work.task.locale()).to_owned();
+        if !report.recommendations.contains(&hint) {
+            report.recommendations.push(hint);
+        }
     }
     report
 }

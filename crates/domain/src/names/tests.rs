@@ -212,3 +212,26 @@ fn the_order_of_the_names_does_not_matter() {
         assert_eq!(index().find(text), other.find(text));
     }
 }
+
+/// S0-19: whoever is unknown fails with suggestions, also where it is no typo.
+#[test]
+fn names_that_begin_alike_are_suggested_and_never_taken() {
+    let index = NameIndex::new(
+        [
+            "Åkerlunda Riksförbund",
+            "Örnvik Idrottsförbund",
+            "Stenhöjda Seglarförbund",
+        ]
+        .map(|name| (CustomerId::new(slug(name)), name.to_owned())),
+    );
+    let found = |text: &str| index.find(text);
+    assert_eq!(
+        found("Åkerlund Förening"),
+        Lookup::Unknown(vec!["Åkerlunda Riksförbund".to_owned()])
+    );
+    assert_eq!(
+        found("Örnviks Handbollsklubb"),
+        Lookup::Unknown(vec!["Örnvik Idrottsförbund".to_owned()])
+    );
+    assert_eq!(found("Nonexist"), Lookup::Unknown(Vec::new()));
+}

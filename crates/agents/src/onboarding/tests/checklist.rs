@@ -168,6 +168,7 @@ fn an_unknown_customer_is_not_made_by_naming_it() {
     expect![[r#"
         failed
         Ingen kund heter ”Örebro Idrottsförening Xylofon”.
+        Menades någon av dessa? Örebro Idrottsförbund
         Nya kunder kommer in när Sälj vinner en affär (salj.deal-won) eller genom import."#]]
     .assert_eq(&format!(
         "{}\n{}\n{}",
