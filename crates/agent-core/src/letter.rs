@@ -251,6 +251,7 @@ impl NewLetter {
             body: serde_json::to_vec(&data).expect("a JSON value always serializes"),
             committed_at: self.at,
             deadline: None,
+            attempt: 1,
         })
     }
 }
@@ -270,6 +271,7 @@ impl FullLetter {
             body: self.body.clone(),
             committed_at: now,
             deadline,
+            attempt: 1,
         })
     }
 

@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::CommitError;
+use kunder_agent_core::letter::NewLetter;
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
 use kunder_agent_core::task::{Locale, Task};
 use rusqlite::{Connection, params};
 
 use crate::commit::{OutcomeRow, finish, hold, join};
 use crate::error::Failure;
+use crate::letters::LetterRow;
 use crate::moment::moment;
 use crate::outbox::AnnouncementRow;
 
@@ -18,6 +20,7 @@ pub(crate) struct Cancellation {
     task: TaskId,
     outcome: OutcomeRow,
     announcements: Vec<AnnouncementRow>,
+    letter: Option<LetterRow>,
     /// `kunder`, of which the children are agents too.
     process: String,
     at: Timestamp,
@@ -28,6 +31,7 @@ impl Cancellation {
         task: TaskId,
         outcome: Outcome,
         announcements: &[Announcement],
+        letter: Option<&NewLetter>,
     ) -> Result<Self, CommitError> {
         let invalid = |reason: String| CommitError::Invalid {
             task: task.clone(),
@@ -42,6 +46,10 @@ impl Cancellation {
         let row = OutcomeRow::new(&outcome).map_err(|error| invalid(error.to_string()))?;
         let announcements =
             AnnouncementRow::all(announcements).map_err(|error| invalid(error.to_string()))?;
+        let letter = letter
+            .map(LetterRow::new)
+            .transpose()
+            .map_err(|error| invalid(error.to_string()))?;
         let process = outcome
             .agent
             .split_once('/')
@@ -51,6 +59,7 @@ impl Cancellation {
             task,
             outcome: row,
             announcements,
+            letter,
             process,
             at: outcome.finished_at,
         })
@@ -71,6 +80,9 @@ impl Cancellation {
         finish(connection, held.number, &self.outcome)?;
         for announcement in &self.announcements {
             announcement.insert(connection)?;
+        }
+        if let Some(letter) = &self.letter {
+            letter.insert(connection)?;
         }
         join(connection, held.parent.as_deref())?;
         Ok(())
