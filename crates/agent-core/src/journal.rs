@@ -235,8 +235,7 @@ pub trait Journal<C: Send + 'static>: Send + Sync + 'static {
     /// Letters without their content, by their numbers.
     async fn letters(&self, query: LetterQuery) -> Result<Vec<DeadLetter>, JournalError>;
 
-    /// Ends letters, all in one transaction, and returns those that it ended: unknown ones, and those that have
-    /// ended before, stay as they are. An announcement is put into the outbox only with the end of its letter, and its first
+    /// Ends letters, all in one transaction, and returns those that it ended: others stay as they are (see [`LetterEnd`]). An announcement is put into the outbox only with the end of its letter, and its first
     /// try no longer counts as undelivered. Each replay is counted.
     async fn end_letters(&self, ends: Vec<(LetterId, LetterEnd)>) -> Result<Vec<LetterId>, JournalError>;
 

@@ -130,7 +130,8 @@ pub struct DeadLetter {
 }
 
 /// A stored letter with its content.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FullLetter {
     pub letter: DeadLetter,
     pub announcement: Option<AnnouncementKind>,
@@ -152,7 +153,7 @@ pub struct LetterQuery {
     pub limit: usize,
 }
 
-/// How a letter is dealt with. The first end stays, except that a replay which was on its way makes a dropped letter a replayed one.
+/// How a letter is dealt with. Only an open one can be dropped; an open or dropped one can be replayed, once.
 #[derive(Clone, Debug)]
 pub enum LetterEnd {
     /// What it holds was accepted as this task.

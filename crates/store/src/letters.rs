@@ -95,17 +95,17 @@ impl PreparedEnd {
     /// Whether it ended the letter.
     pub(crate) fn apply(&self, connection: &Connection, id: &LetterId) -> rusqlite::Result<bool> {
         let id = id.as_str();
-        let replayed = |by: &str, also_from: i64| {
+        let replayed = |by: &str| {
+            // Dropped is put aside, and no promise: what runs again says so.
             let mut statement = connection.prepare_cached(
-                "UPDATE letters SET state = 1, replays = replays + 1, replayed_as = ?2 WHERE id = ?1 AND state IN (0, ?3)",
+                "UPDATE letters SET state = 1, replays = replays + 1, replayed_as = ?2 WHERE id = ?1 AND state <> 1",
             )?;
-            Ok::<bool, rusqlite::Error>(statement.execute(params![id, by, also_from])? == 1)
+            Ok::<bool, rusqlite::Error>(statement.execute(params![id, by])? == 1)
         };
         match self {
-            // The task runs: a letter that was dropped meanwhile says so too.
-            Self::Accepted(task) => replayed(task, DROPPED),
+            Self::Accepted(task) => replayed(task),
             Self::Announced { row, message_id } => {
-                let ended = replayed(message_id, OPEN)?;
+                let ended = replayed(message_id)?;
                 if ended {
                     connection
                         .prepare_cached(

@@ -96,13 +96,22 @@ fn letters_are_read_by_their_numbers() {
         before: 9,
         limit: 1,
     };
-    uses(&crate::letters::letters_sql(all), &["INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
+    uses(
+        &crate::letters::letters_sql(all),
+        &["INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
+    );
     let open = LetterQuery {
         open_only: true,
         ..all
     };
-    uses(&crate::letters::letters_sql(open), &["letters_open (number>? AND number<?)"]);
-    uses("SELECT replays FROM letters WHERE replayed_as = ?7", &["letters_by_replay"]);
+    uses(
+        &crate::letters::letters_sql(open),
+        &["letters_open (number>? AND number<?)"],
+    );
+    uses(
+        "SELECT replays FROM letters WHERE replayed_as = ?7",
+        &["letters_by_replay"],
+    );
     uses(
         "SELECT count(*) FROM letters WHERE state = 0",
         &["COVERING INDEX letters_open"],

@@ -177,7 +177,7 @@ pub async fn a_letter_is_stored_and_told_once<B: Bench>() {
     assert_eq!(bench.store().letter(&LetterId::new("L-0")).await.unwrap(), None);
 }
 
-/// The first end stays; only a replay that was on its way overrules that a letter was dropped.
+/// It is replayed once, also after it was dropped; what was replayed cannot be dropped.
 pub async fn a_letter_ends_once<B: Bench>() {
     let bench = B::new().await;
     let [first, second] = ["a", "b"].map(of_task);
