@@ -10,6 +10,7 @@ use kunder_agent_core::envelope;
 use kunder_agent_core::subject::{token, untoken};
 use tracing::{error, warn};
 
+use super::advisories::SET_ASIDE;
 use super::consume::{Consumption, Source, negative};
 use super::headers;
 use super::letter::{Letter, Origin};
@@ -137,9 +138,9 @@ impl Consumption {
 
     /// Writes a dead letter, and only then ends the message: in the other order a crash between the two would lose it.
     async fn put_away(&self, message: &Message, refusal: &Refusal) {
-        let sequence = message
+        let (sequence, published_ns) = message
             .info()
-            .map(|info| info.stream_sequence)
+            .map(|info| (info.stream_sequence, info.published.unix_timestamp_nanos()))
             .unwrap_or_default();
         let origin = Origin {
             stream: self.stream(),
@@ -152,7 +153,8 @@ impl Consumption {
             payload: &message.payload,
             refusal,
         };
-        if let Err(error) = self.shared.write_letter(&letter).await {
+        let put = self.shared.set_aside(self.door.as_ref(), &letter, published_ns);
+        if let Err(error) = put.await {
             warn!(subject = %message.subject, error, "cannot write a dead letter, the message comes again");
             return negative(message, AGAIN_AFTER).await;
         }
@@ -160,7 +162,10 @@ impl Consumption {
         let Some(reply) = message.reply.clone() else {
             return;
         };
-        let reason = format!("+TERM {}", headers::one_line(&refusal.to_string(), 200));
+        let reason = format!(
+            "+TERM {SET_ASIDE}{}",
+            headers::one_line(&refusal.to_string(), 200)
+        );
         if let Err(error) = self.shared.client.publish(reply, reason.into()).await {
             warn!(subject = %message.subject, %error, "cannot end a refused message, it comes again");
         }

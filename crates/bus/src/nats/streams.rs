@@ -1,4 +1,4 @@
-//! The five streams: what each keeps and for how long, and that the broker keeps it as asked.
+//! The six streams: what each keeps and for how long, and that the broker keeps it as asked.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,6 +21,7 @@ pub(crate) struct Streams {
     pub(crate) events: String,
     pub(crate) inbox: String,
     pub(crate) letters: String,
+    pub(crate) advisories: String,
     replicas: usize,
     keep: Duration,
     duplicate_window: Duration,
@@ -37,6 +38,7 @@ impl Streams {
             events: name("EVENTS"),
             inbox: name("IN"),
             letters: name("DLQ"),
+            advisories: name("ADVISORIES"),
             replicas: config.replicas,
             keep: DAY * u32::try_from(config.keep_days).unwrap_or(u32::MAX / 86_400),
             duplicate_window: Duration::from_millis(config.duplicate_window_ms),
@@ -44,13 +46,14 @@ impl Streams {
         }
     }
 
-    pub(crate) fn names(&self) -> [&str; 5] {
+    pub(crate) fn names(&self) -> [&str; 6] {
         [
             &self.tasks,
             &self.results,
             &self.events,
             &self.inbox,
             &self.letters,
+            &self.advisories,
         ]
     }
 
@@ -80,6 +83,18 @@ impl Streams {
         Config {
             subjects,
             ..self.keeping(&self.inbox, "what other processes tell us")
+        }
+    }
+
+    /// What the broker says of messages that our consumers will not get any more.
+    pub(crate) fn advisories_config(&self) -> Config {
+        let of = |what: &str, consumer: &str| format!("$JS.EVENT.ADVISORY.CONSUMER.{what}.{consumer}");
+        let consumers = [format!("{}.*", self.tasks), format!("{}.runner", self.inbox)];
+        let both = |consumer: &String| ["MAX_DELIVERIES", "MSG_TERMINATED"].map(|what| of(what, consumer));
+        Config {
+            retention: RetentionPolicy::WorkQueue,
+            subjects: consumers.iter().flat_map(both).collect(),
+            ..self.keeping(&self.advisories, "what the broker gave up on")
         }
     }
 
