@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use kunder::store::Store;
-use kunder_domain::fact::Fact;
-use kunder_store::IngestReport;
 use kunder_testkit::store::SimStore;
 
 use crate::bench::Bench;
@@ -36,10 +33,6 @@ impl Bench for SimBench {
 
     /// The memory is what lasts.
     async fn reopen(&mut self) {}
-
-    async fn ingest(&self, facts: Vec<Fact>) -> IngestReport {
-        self.store.ingest(facts).await.unwrap()
-    }
 
     fn artifact(&self, path: &str) -> Option<Vec<u8>> {
         self.store.artifact(path)
