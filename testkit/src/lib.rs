@@ -4,3 +4,4 @@
 pub mod broker;
 pub mod dice;
 pub mod machine;
+pub mod store;
