@@ -12,13 +12,14 @@ use kunder_agents::Reader;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
 use serde_json::json;
 
-/// Its token.
+/// Its token, and that of its twin, with which it goes round in circles.
 pub const CHAOS: &str = "chaos";
+pub const HAVOC: &str = "havoc";
 /// The process that its requests go to.
 pub const ELSEWHERE: &str = "tjanster";
 
-/// The agent.
-pub struct Chaos;
+/// The agent, under one of its names.
+pub struct Chaos(pub &'static str);
 
 /// What it reads: the version of the customer, 0 where there is none.
 pub struct Read(u64);
@@ -28,7 +29,7 @@ impl Agent<Reader, Fact> for Chaos {
     type Facts = Read;
 
     fn name(&self) -> AgentName {
-        AgentName::new(CHAOS)
+        AgentName::new(self.0)
     }
 
     fn description(&self) -> &'static str {
@@ -90,7 +91,7 @@ impl Agent<Reader, Fact> for Chaos {
             }
             ("circle", _) => {
                 let mut decision = told("round and round");
-                decision.follow_ups.push(FollowUp::new("on", "pipeline", "at-risk").param("then", CHAOS));
+                decision.follow_ups.push(FollowUp::new("on", if self.0 == CHAOS { HAVOC } else { CHAOS }, "circle"));
                 decision
             }
             ("ask", _) => ask(work, number("minutes")),

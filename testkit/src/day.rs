@@ -21,6 +21,8 @@ use crate::world::{OUTSIDE, World, beginning};
 
 /// How often an impatient sender asks.
 const IMPATIENT: u32 = 1;
+/// How long a broker that is started anew is away.
+const BROKER_AWAY: SignedDuration = SignedDuration::from_secs(5);
 /// How long a client waits for an outcome in one call.
 const WAIT: Duration = Duration::from_secs(20);
 /// How often it asks for it.
@@ -164,7 +166,7 @@ impl Actor {
                 self.pause(SignedDuration::from_secs(*seconds)).await;
                 full(false);
             }
-            What::BrokerRestart => self.world.broker.restart(),
+            What::BrokerRestart => self.world.broker.restart(BROKER_AWAY),
         }
     }
 

@@ -14,14 +14,13 @@ use kunder_agent_core::clock::Clock;
 use kunder_agent_core::journal::Journal;
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agents::Reader;
-use kunder_bus::broker::Broker;
-use kunder_bus::{Acceptor, Announcer, Source};
+use kunder_bus::{Acceptor, Announcer, NatsConfig, Pattern, Source};
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
 use tokio::sync::{oneshot, watch};
 
-use crate::broker::SimBroker;
-use crate::chaos::{Chaos, ELSEWHERE};
+use crate::broker::{Message, SimBroker};
+use crate::chaos::{CHAOS, Chaos, ELSEWHERE, HAVOC};
 use crate::faults::{FaultyStore, StoreFaults};
 use crate::machine::{ComputeFaults, Machine, Process, SimClock};
 use crate::plan::Plan;
@@ -37,6 +36,9 @@ const ACK_WAIT: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 16;
 /// A new life begins at the latest so many seconds after the last one ended.
 const RESTART_SECONDS: u64 = 20;
+
+/// The four agents, and the one that brings trouble with its twin.
+const AGENTS: [&str; 6] = [CHAOS, "customer-fetching", "customer-health", HAVOC, "onboarding", "pipeline"];
 
 /// The portfolio that every simulation begins with.
 pub struct Beginning {
@@ -78,6 +80,8 @@ pub struct World {
     pub witness: Arc<Witness>,
     pub faults: Arc<Mutex<StoreFaults>>,
     pub plan: Plan,
+    /// The listener that hears replies.
+    replies: usize,
     /// Set when the process has to die before its next instruction.
     pub dies: Arc<AtomicBool>,
     life: Mutex<Option<Life>>,
@@ -98,13 +102,19 @@ impl World {
         let machine = Machine::new(plan.seed, begin.at, recorded);
         let outside: Arc<dyn Clock> = machine.clock(OUTSIDE);
         machine.set_faults(plan.faults.compute);
-        let broker = SimBroker::new(Arc::clone(&outside), plan.seed, plan.faults.broker.clone());
-        let agents = agents(&machine, &Arc::default()).iter().map(|agent| agent.name().to_string()).collect::<Vec<_>>();
-        broker.set_up(&agents, ACK_WAIT);
-        broker.add_stream("ELSEWHERE", &[&format!("{ELSEWHERE}.task.>"), "salj.task.>", "admin.task.>"]);
+        let config = NatsConfig {
+            ack_wait_ms: ACK_WAIT.as_millis().try_into().unwrap_or(u64::MAX),
+            ..NatsConfig::new("simulated")
+        };
+        let broker = SimBroker::new(Arc::clone(&outside), &config, &AGENTS);
+        broker.set_faults(plan.faults.broker.clone());
+        let others = [ELSEWHERE, "salj", "admin"].map(|process| pattern(&format!("{process}.task.>")));
+        broker.add_stream("ELSEWHERE", others.into());
+        let replies = broker.listen(pattern("asker.>"));
         Arc::new(Self {
             store: SimStore::on(&begin.facts, Arc::clone(&outside)),
-            broker: Arc::new(broker),
+            broker,
+            replies,
             witness: Arc::default(),
             faults: Arc::new(Mutex::new(plan.faults.store)),
             dies: Arc::default(),
@@ -280,15 +290,25 @@ impl World {
         self.broker.set_faults(crate::broker::Faults::none());
     }
 
+    /// What came to those who asked for a reply, since this was last asked.
+    pub fn heard_replies(&self) -> Vec<Arc<Message>> {
+        self.broker.heard(self.replies)
+    }
+
     /// Whether the process is there.
     pub fn lives(&self) -> bool {
         self.life().is_some()
     }
 }
 
+fn pattern(text: &str) -> Pattern {
+    Pattern::new(text).expect("a well-formed pattern")
+}
+
 fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Reader, Fact>>> {
     let mut agents = kunder_agents::all(&beginning().definitions);
-    agents.push(Arc::new(Chaos));
+    agents.push(Arc::new(Chaos(CHAOS)));
+    agents.push(Arc::new(Chaos(HAVOC)));
     agents
         .into_iter()
         .map(|agent| {
