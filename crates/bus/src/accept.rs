@@ -1,15 +1,18 @@
 //! Accepting one message of a stream: acknowledged once it is on disk, given back when we are busy, else a dead letter.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, Stream, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::door::{Door, Incoming, Refusal, RefusalCode};
 use kunder_agent_core::envelope;
 use kunder_agent_core::subject::{token, untoken};
+use tokio::sync::watch;
 use tracing::{error, warn};
 
 use crate::broker::{Broker, Delivery, StreamNames};
@@ -69,6 +72,15 @@ pub struct Acceptor<B> {
     pub ack_wait: Duration,
 }
 
+/// Why messages are no longer accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to stop.
+    Stopped,
+    /// The messages ended, for this reason: set up again.
+    Broken(String),
+}
+
 enum Verdict {
     Taken,
     Later(Duration),
@@ -76,6 +88,39 @@ enum Verdict {
 }
 
 impl<B: Broker> Acceptor<B> {
+    /// Accepts messages, so many at once, until told to stop, until they break off, or until `broken` ends with why they
+    /// will. What was handed out and not looked at is given back; what is being accepted is brought to its end.
+    pub async fn accept_all<D: Delivery>(
+        &self,
+        mut messages: impl Stream<Item = Result<D, String>> + Unpin,
+        at_once: usize,
+        stop: &mut watch::Receiver<bool>,
+        broken: impl Future<Output = String>,
+    ) -> Ended {
+        let mut accepting = FuturesUnordered::new();
+        let mut broken = pin!(broken);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break Ended::Stopped,
+                reason = &mut broken => break Ended::Broken(reason),
+                Some(()) = accepting.next(), if !accepting.is_empty() => {}
+                message = messages.next(), if accepting.len() < at_once => match message {
+                    Some(Ok(message)) => accepting.push(async move { self.accept(&message).await }),
+                    Some(Err(reason)) => break Ended::Broken(reason),
+                    None => break Ended::Broken("the consumer ended".to_owned()),
+                },
+            }
+        };
+        // Back at once, instead of after the acknowledgement time.
+        while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+            again(&message, Duration::ZERO).await;
+        }
+        drop(messages);
+        while accepting.next().await.is_some() {}
+        ended
+    }
+
     /// Hands a message to the door and tells the broker what became of it.
     pub async fn accept(&self, message: &dyn Delivery) {
         let subject = message.subject();
@@ -224,7 +269,7 @@ impl<B: Broker> Acceptor<B> {
 }
 
 /// Asks for the message again, after a while.
-pub(crate) async fn again(message: &dyn Delivery, delay: Duration) {
+async fn again(message: &dyn Delivery, delay: Duration) {
     if let Err(error) = message.nak(delay).await {
         warn!(
             subject = message.subject(),

@@ -34,7 +34,7 @@ impl<B: Broker> Bus for Announcer<B> {
     }
 
     async fn announce(&self, store: &str, batch: &[Announcement]) -> Taken {
-        if !self.broker.connected() {
+        if self.broker.connection().is_none() {
             // What is sent now would wait in the client and arrive out of order with the next try.
             let reason = "not connected to nats".to_owned();
             return (0, Some(AnnounceError::Unavailable(reason)));
@@ -153,12 +153,14 @@ impl<B: Broker> Announcer<B> {
         }
     }
 
-    /// Replies go to whoever listens. The broker answers in order, so its answer to a later question tells that it has them.
+    /// Replies go to whoever listens. The broker answers in order, so its answer to a later question tells that it has
+    /// them, if both went over the same connection.
     async fn announce_replies(&self, store: &str, run: &[Announcement]) -> Taken {
         let (mut taken, mut problem) = (0, None);
         while taken < run.len() && problem.is_none() {
             let (window, refused) = window(store, &run[taken..], |_| Condition::Nothing);
             problem = refused;
+            let connection = self.broker.connection();
             let mut sent = 0;
             for message in window {
                 if let Err(error) = self.broker.send(message).await {
@@ -167,10 +169,14 @@ impl<B: Broker> Announcer<B> {
                 }
                 sent += 1;
             }
-            if sent > 0
-                && let Err(error) = self.broker.flush().await
-            {
-                return (taken, Some(AnnounceError::Unavailable(error.to_string())));
+            if sent > 0 {
+                if let Err(error) = self.broker.flush().await {
+                    return (taken, Some(AnnounceError::Unavailable(error.to_string())));
+                }
+                if connection.is_none() || self.broker.connection() != connection {
+                    let reason = "the connection broke while replies were sent".to_owned();
+                    return (taken, Some(AnnounceError::Unavailable(reason)));
+                }
             }
             taken += sent;
         }

@@ -136,8 +136,9 @@ pub trait Broker: Send + Sync + 'static {
 
     fn streams(&self) -> &StreamNames;
 
-    /// False while the connection is away. What is sent then would wait and arrive out of order.
-    fn connected(&self) -> bool;
+    /// The number of the connection, another one each time it is made; `None` while it is away: what is sent then
+    /// would wait and arrive out of order.
+    fn connection(&self) -> Option<u64>;
 
     /// The largest message that is taken, in bytes, headers included.
     fn max_payload(&self) -> usize;
@@ -158,7 +159,8 @@ pub trait Broker: Send + Sync + 'static {
     /// It can never be sent, or there is no connection.
     async fn send(&self, message: Outgoing) -> Result<(), PublishError>;
 
-    /// Returns once the broker has everything that was sent before.
+    /// Returns once the broker has everything that was sent before over the same connection. What was sent over an
+    /// earlier one may be lost.
     ///
     /// # Errors
     /// The broker is away: nothing is known of what was sent.

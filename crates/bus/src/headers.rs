@@ -10,10 +10,12 @@ use crate::cloud_event::encode_value;
 pub(crate) const STORE: &str = "Kunder-Store";
 /// Its number there.
 pub(crate) const OUTBOX: &str = "Kunder-Outbox";
+/// Which time it is sent, from 1, where a repeat may arrive: above 1, what has the same `Nats-Msg-Id` may have come before.
+pub(crate) const ATTEMPT: &str = "Kunder-Attempt";
 
 /// The headers of an announcement: where it came from, trace context, and its own ones.
 pub(crate) fn of_announcement(store: &str, announcement: &Announcement) -> Result<Headers, AnnounceError> {
-    let mut headers = Headers::with_capacity(announcement.headers.len() + 2);
+    let mut headers = Headers::with_capacity(announcement.headers.len() + 3);
     for (name, value) in &announcement.headers {
         let lower = name.to_ascii_lowercase();
         // These decide what the broker does with a message, and are ours to set.
@@ -28,6 +30,9 @@ pub(crate) fn of_announcement(store: &str, announcement: &Announcement) -> Resul
     }
     headers.push((STORE.to_owned(), token(store)));
     headers.push((OUTBOX.to_owned(), announcement.number.to_string()));
+    if announcement.kind.may_repeat() {
+        headers.push((ATTEMPT.to_owned(), announcement.attempt.to_string()));
+    }
     Ok(headers)
 }
 
@@ -90,6 +95,7 @@ mod tests {
             body: Vec::new(),
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             deadline: None,
+            attempt: 3,
         }
     }
 
@@ -109,6 +115,23 @@ mod tests {
             ("Kunder-Outbox", "7"),
         ];
         assert_eq!(all(&headers).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_may_arrive_twice_says_which_time_it_is() {
+        for (kind, expected) in [
+            (AnnouncementKind::Reply, Some("3")),
+            (AnnouncementKind::Request, Some("3")),
+            (AnnouncementKind::Event, None),
+            (AnnouncementKind::Result, None),
+        ] {
+            let announcement = Announcement {
+                kind,
+                ..announcement(&[])
+            };
+            let headers = of_announcement("s", &announcement).unwrap();
+            assert_eq!(find(&headers, "kunder-attempt"), expected, "{kind:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod nats;
 mod pattern;
 mod tail;
 
-pub use accept::{Acceptor, Source};
+pub use accept::{Acceptor, Ended, Source};
 pub use announce::Announcer;
 pub use in_process::{InProcessBus, Received, Subscription};
 pub use nats::NatsBus;

@@ -1,5 +1,7 @@
 //! The broker port over async-nats and a real server.
 
+use std::sync::atomic::Ordering;
+
 use async_nats::HeaderMap;
 use async_nats::client::PublishErrorKind as CorePublishErrorKind;
 use async_nats::connection::State;
@@ -25,8 +27,9 @@ impl Broker for Shared {
         &self.streams.names
     }
 
-    fn connected(&self) -> bool {
-        self.client.connection_state() == State::Connected
+    fn connection(&self) -> Option<u64> {
+        let connected = self.client.connection_state() == State::Connected;
+        connected.then(|| self.client.statistics().connects.load(Ordering::Relaxed))
     }
 
     fn max_payload(&self) -> usize {

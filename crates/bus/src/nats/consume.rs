@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::jetstream::consumer::pull::{Config, Stream};
+use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use jiff::SignedDuration;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -17,7 +16,7 @@ use super::connection::with_causes;
 use super::error::BusError;
 use super::received::Received;
 use super::serve::stopped;
-use crate::accept::{Acceptor, Source, again};
+use crate::accept::{Acceptor, Ended, Source};
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const PULL_EXPIRES: Duration = Duration::from_secs(30);
@@ -31,11 +30,6 @@ pub(crate) struct Consumption {
     /// All agents: they are the subjects of the work queue.
     pub(crate) agents: Vec<String>,
     pub(crate) stop: watch::Receiver<bool>,
-}
-
-enum Ended {
-    Stopped,
-    Broken(String),
 }
 
 impl Consumption {
@@ -99,10 +93,6 @@ impl Consumption {
         }
     }
 
-    async fn accept(&self, message: Received) {
-        self.acceptor.accept(&message).await;
-    }
-
     async fn consume(&mut self, consumer: &PullConsumer, breaks: &mut u32) -> Ended {
         let at_once = self.shared.config.accepts_max;
         let mut connects = self.shared.connects.clone();
@@ -115,33 +105,26 @@ impl Consumption {
             .expires(PULL_EXPIRES)
             .messages()
             .await;
-        let mut messages = match messages {
+        let messages = match messages {
             Ok(messages) => messages,
             Err(error) => return Ended::Broken(with_causes(&error)),
         };
-        let mut stop = self.stop.clone();
-        let mut accepting = FuturesUnordered::new();
-        let ended = loop {
-            tokio::select! {
-                biased;
-                () = stopped(&mut stop) => break Ended::Stopped,
-                // What was asked for over the old connection may never come, and the library sees it by heartbeats only.
-                () = newer(&mut connects, connection) => break Ended::Broken("connected anew".to_owned()),
-                Some(()) = accepting.next(), if !accepting.is_empty() => {}
-                message = messages.next(), if accepting.len() < at_once => match message {
-                    Some(Ok(message)) => {
-                        *breaks = 0;
-                        accepting.push(self.accept(Received::new(message)));
-                    }
-                    Some(Err(error)) => break Ended::Broken(with_causes(&error)),
-                    None => break Ended::Broken("the consumer ended".to_owned()),
-                },
+        let received = messages.map(|message| match message {
+            Ok(message) => {
+                *breaks = 0;
+                Ok(Received::new(message))
             }
+            Err(error) => Err(with_causes(&error)),
+        });
+        // What was asked for over the old connection may never come, and the library sees it by heartbeats only.
+        let broken = async {
+            newer(&mut connects, connection).await;
+            "connected anew".to_owned()
         };
-        give_back(&mut messages).await;
-        drop(messages);
-        while accepting.next().await.is_some() {}
-        ended
+        let mut stop = self.stop.clone();
+        self.acceptor
+            .accept_all(received, at_once, &mut stop, broken)
+            .await
     }
 
     /// Waits before the next try, longer each time; false when told to stop meanwhile.
@@ -161,11 +144,4 @@ impl Consumption {
 /// Ends when there is a newer connection than this one.
 async fn newer(connects: &mut watch::Receiver<u64>, connection: u64) {
     let _ = connects.wait_for(|count| *count > connection).await;
-}
-
-/// Messages that were handed out but not looked at go back at once, instead of after the acknowledgement time.
-async fn give_back(messages: &mut Stream) {
-    while let Some(Some(Ok(message))) = messages.next().now_or_never() {
-        again(&Received::new(message), Duration::ZERO).await;
-    }
 }
