@@ -6,11 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
 use async_nats::jetstream::response::Response;
-use async_nats::jetstream::{ErrorCode, Message};
+use async_nats::jetstream::{AckKind, ErrorCode, Message};
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::door::{Door, Refusal, RefusalCode};
@@ -22,13 +21,10 @@ use tracing::{info, warn};
 
 use super::Shared;
 use super::connection::with_causes;
-use super::consume::negative;
-use super::letter::{Letter, Origin};
 use super::serve::stopped;
 use crate::base64;
-
-/// How the reason begins for which we end a message ourselves: its letter is written by then.
-pub(crate) const SET_ASIDE: &str = "set aside: ";
+use crate::broker::Headers;
+use crate::letter::{self, Letter, Origin, SET_ASIDE};
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const EXPIRES: Duration = Duration::from_secs(30);
@@ -113,7 +109,7 @@ impl Advisories {
             *failures = 0;
             if let Err(reason) = self.handle(&message).await {
                 warn!(subject = %message.subject, reason, "cannot set aside what the broker gave up on, it is told again");
-                negative(&message, AGAIN_AFTER).await;
+                told_again(&message).await;
             }
         }
     }
@@ -132,7 +128,7 @@ impl Advisories {
             ack_wait: shared.config.ack_wait(),
             ..Config::default()
         };
-        let name = shared.streams.advisories.as_str();
+        let name = shared.streams.names.advisories.as_str();
         let made = shared.jetstream.create_consumer_on_stream(config, name).await;
         made.map_err(|error| with_causes(&error))
     }
@@ -172,12 +168,13 @@ impl Advisories {
             // Acknowledged after all, or set aside before a crash.
             return Ok(());
         };
-        let headers = header_map(&base64::decode(&stored.hdrs).unwrap_or_default());
+        let headers = headers_of(&base64::decode(&stored.hdrs).unwrap_or_default());
         let payload = base64::decode(&stored.data).unwrap_or_default();
         let refusal = Refusal::new(RefusalCode::Unavailable, why);
         let origin = Origin {
             stream,
             sequence,
+            published_ns: stored.time.as_nanosecond(),
             subject: &stored.subject,
         };
         let letter = Letter {
@@ -186,11 +183,9 @@ impl Advisories {
             payload: &payload,
             refusal: &refusal,
         };
-        shared
-            .set_aside(self.door.as_ref(), &letter, stored.time.as_nanosecond())
-            .await?;
+        letter::set_aside(shared.as_ref(), self.door.as_ref(), &letter, shared.clock.now()).await?;
         info!(stream, sequence, reason = %refusal, "the broker gave up on a message, see the dead letter");
-        if stream == shared.streams.tasks {
+        if stream == shared.streams.names.tasks {
             let queue = shared.jetstream.get_stream_no_info(stream).await;
             let queue = queue.map_err(|error| with_causes(&error))?;
             // One that has gone meanwhile need not go.
@@ -205,41 +200,6 @@ impl Advisories {
 }
 
 impl Shared {
-    /// Writes a letter to its stream and to the store; repeats are recognised by where the message stood.
-    /// `published_ns` is when the broker stored the message, in nanoseconds of Unix time.
-    pub(crate) async fn set_aside(
-        &self,
-        door: &dyn Door,
-        letter: &Letter<'_>,
-        published_ns: i128,
-    ) -> Result<(), String> {
-        self.write_letter(letter).await?;
-        let Origin {
-            stream,
-            sequence,
-            subject,
-        } = letter.origin;
-        let place = format!("{stream}/{sequence}/{published_ns}");
-        let agent = subject.strip_prefix(&format!("{}.task.", self.subjects.process));
-        let to = agent.and_then(|rest| rest.split('.').next()).unwrap_or(stream);
-        let reason = letter.refusal.to_string();
-        let kept = NewLetter::new(LetterKind::Message, to, &place, &reason, self.clock.now())
-            .holding(subject, letter.payload);
-        let headers = letter.headers.into_iter().flat_map(HeaderMap::iter);
-        let kept = NewLetter {
-            headers: headers
-                .flat_map(|(name, values)| {
-                    let name: &str = name.as_ref();
-                    values
-                        .iter()
-                        .map(move |value| (name.to_owned(), value.as_str().to_owned()))
-                })
-                .collect(),
-            ..kept
-        };
-        door.set_aside(kept).await.map_err(|refusal| refusal.to_string())
-    }
-
     /// A message of a stream, through the broker's API; `None` where it has gone.
     pub(crate) async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<StoredMessage>, String> {
         let subject = format!("STREAM.MSG.GET.{stream}");
@@ -259,18 +219,21 @@ impl Shared {
     }
 }
 
-/// The headers of a stored message; those that no client could send are left out.
-fn header_map(bytes: &[u8]) -> HeaderMap {
+/// The headers of a stored message; lines that are none are left out.
+fn headers_of(bytes: &[u8]) -> Headers {
     let text = String::from_utf8_lossy(bytes);
-    let mut headers = HeaderMap::new();
-    for line in text.split("\r\n").skip(1) {
-        if let Some((name, value)) = line.split_once(':')
-            && let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.trim().parse::<HeaderValue>())
-        {
-            headers.append(name, value);
-        }
+    let lines = text.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+    let named = lines.filter(|(name, _)| !name.is_empty());
+    named
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+/// Asks to be told again, after a while.
+async fn told_again(message: &Message) {
+    if let Err(error) = message.ack_with(AckKind::Nak(Some(AGAIN_AFTER))).await {
+        warn!(%error, "cannot give an advisory back, it comes again by itself");
     }
-    headers
 }
 
 #[cfg(test)]
@@ -278,11 +241,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_headers_are_read_and_bad_ones_left_out() {
+    fn stored_headers_are_read_and_what_is_none_is_left_out() {
         let headers =
-            header_map("NATS/1.0\r\nX-Mine: å: b\r\nX-Mine: c\r\nno colon\r\n: x\r\n\r\n".as_bytes());
-        let values: Vec<&str> = headers.get_all("X-Mine").map(HeaderValue::as_str).collect();
-        assert_eq!((headers.len(), values), (1, vec!["å: b", "c"]));
-        assert!(header_map(b"").is_empty());
+            headers_of("NATS/1.0\r\nX-Mine: å: b\r\nX-Mine: c\r\nno colon\r\n: x\r\n\r\n".as_bytes());
+        let expected = [("X-Mine", "å: b"), ("X-Mine", "c")];
+        assert_eq!(
+            headers,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        assert_eq!(headers_of(b""), []);
     }
 }

@@ -9,10 +9,10 @@ use tracing::{error, warn};
 
 use super::Shared;
 use super::connection::with_causes;
-use super::consume::Source;
-use super::letter::{Letter, Origin};
 use super::serve::stopped;
+use crate::accept::Source;
 use crate::base64;
+use crate::letter::{self, Letter, Origin};
 
 /// Watches for lost connections, each of which such a message may have caused.
 pub(crate) struct Quarantine {
@@ -35,7 +35,7 @@ impl Quarantine {
             for source in &self.sources {
                 if let Err(reason) = self.set_aside(source).await {
                     warn!(
-                        stream = source.stream(&self.shared),
+                        stream = source.stream(&self.shared.streams.names),
                         reason, "cannot look for unreadable messages"
                     );
                 }
@@ -45,7 +45,7 @@ impl Quarantine {
 
     /// Looks through what the consumer has handed out and not seen acknowledged.
     async fn set_aside(&self, source: &Source) -> Result<(), String> {
-        let name = source.stream(&self.shared);
+        let name = source.stream(&self.shared.streams.names);
         let stream = self
             .shared
             .jetstream
@@ -79,6 +79,7 @@ impl Quarantine {
             let origin = Origin {
                 stream: name,
                 sequence,
+                published_ns: stored.time.as_nanosecond(),
                 subject: &stored.subject,
             };
             let letter = Letter {
@@ -87,10 +88,8 @@ impl Quarantine {
                 payload: &payload,
                 refusal: &refusal,
             };
-            let published_ns = stored.time.as_nanosecond();
-            self.shared
-                .set_aside(self.door.as_ref(), &letter, published_ns)
-                .await?;
+            let now = self.shared.clock.now();
+            letter::set_aside(self.shared.as_ref(), self.door.as_ref(), &letter, now).await?;
             stream
                 .delete_message(sequence)
                 .await
