@@ -114,7 +114,8 @@ impl Advisories {
         }
     }
 
-    async fn set_up(&self) -> Result<PullConsumer, String> {
+    /// Creates or updates the stream and its consumer.
+    pub(crate) async fn set_up(&self) -> Result<PullConsumer, String> {
         let shared = &self.shared;
         let stream = shared.streams.advisories_config();
         shared

@@ -74,6 +74,9 @@ impl NatsBus {
             door: Arc::clone(&door),
             stop: told.clone(),
         };
+        if let Err(reason) = advisories.set_up().await {
+            warn!(reason, "what the broker gives up on is not kept yet");
+        }
         let mut handles = vec![
             shared.clock.spawn(Box::pin(quarantine.run())),
             shared.clock.spawn(Box::pin(advisories.run())),
