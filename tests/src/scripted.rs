@@ -81,6 +81,7 @@ impl Agent<Reader, Fact> for Scripted {
             "note",
             "gate",
             "panic",
+            "refuse",
             "spin",
             "split",
             "timer",
@@ -98,6 +99,9 @@ impl Agent<Reader, Fact> for Scripted {
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<u64, GatherError> {
         self.script.gathers.fetch_add(1, Ordering::Relaxed);
+        if work.task.command() == Some("refuse") {
+            return Err(GatherError::Refused("it is not for this agent".to_owned()));
+        }
         let Some(customer) = work.task.customer() else {
             return Ok(0);
         };

@@ -9,6 +9,8 @@ mod configuration;
 mod demo;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/letters.rs"]
+mod letters;
 #[path = "cli/notes.rs"]
 mod notes;
 #[path = "cli/serve.rs"]

@@ -54,7 +54,7 @@ impl Service {
         if full.letter.state == LetterState::Replayed {
             return Ok(full.letter);
         }
-        let end = self.again(&full).await?;
+        let end = self.again(&full).await.map_err(|refusal| stays(id, refusal))?;
         self.end(vec![(id.clone(), end)]).await?;
         Ok(self.letter(id).await?.letter)
     }
@@ -218,8 +218,7 @@ impl Service {
                 let id = &envelope.task.task_id;
                 if token(id.as_str()) != on_subject {
                     let message = format!("is `{id}`, the subject names `{on_subject}`");
-                    return Err(Refusal::field("taskId", message)
-                        .hint("send it again with the same id in both places, and drop this letter"));
+                    return Err(Refusal::field("taskId", message));
                 }
                 self.is_free(&envelope.task)?;
                 let traceparent = header("traceparent").filter(|value| is_traceparent(value));
@@ -266,6 +265,20 @@ impl Service {
 }
 
 fn unreadable(why: &str) -> Refusal {
-    Refusal::new(RefusalCode::Malformed, format!("it cannot be replayed: {why}"))
-        .hint("kunder dlq show ID tells what it holds; kunder dlq drop ID puts it aside")
+    Refusal::new(RefusalCode::Malformed, why)
+}
+
+/// What is refused again, and stays a letter.
+fn stays(id: &LetterId, refusal: Refusal) -> Refusal {
+    let message = format!("letter `{id}` stays open, what it holds is refused again: {refusal}");
+    let hint = match refusal.code {
+        RefusalCode::Busy | RefusalCode::Unavailable => "try again later".to_owned(),
+        RefusalCode::Malformed | RefusalCode::Unknown | RefusalCode::Conflict | RefusalCode::TooLarge => {
+            format!("kunder dlq show {id} tells what it holds, kunder dlq drop {id} puts it aside")
+        }
+    };
+    Refusal {
+        retry_after_ms: refusal.retry_after_ms,
+        ..Refusal::new(refusal.code, message).hint(hint)
+    }
 }

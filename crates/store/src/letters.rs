@@ -100,7 +100,12 @@ impl PreparedEnd {
             let mut statement = connection.prepare_cached(
                 "UPDATE letters SET state = 1, replays = replays + 1, replayed_as = ?2 WHERE id = ?1 AND state <> 1",
             )?;
-            Ok::<bool, rusqlite::Error>(statement.execute(params![id, by])? == 1)
+            let ended = statement.execute(params![id, by])? == 1;
+            if ended {
+                // The replay may have failed by now.
+                connection.prepare_cached(COUNT_ON)?.execute(params![id, by])?;
+            }
+            Ok::<bool, rusqlite::Error>(ended)
         };
         match self {
             Self::Accepted(task) => replayed(task),
@@ -133,6 +138,10 @@ impl PreparedEnd {
         }
     }
 }
+
+/// The letter, what replays it.
+pub(crate) const COUNT_ON: &str =
+    "UPDATE letters SET replays = max(replays, (SELECT replays FROM letters WHERE id = ?1)) WHERE cause = ?2";
 
 /// The columns that [`letter`] reads.
 const LINE: &str = "id, number, state, kind, at, recipient, subject, reason, replays, replayed_as";

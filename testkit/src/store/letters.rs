@@ -77,14 +77,20 @@ impl Letters {
 
     /// The letter, where it was replayed by this.
     fn replay(&mut self, id: &LetterId, by: &str) -> Option<&mut FullLetter> {
-        let full = &mut self.all[*self.places.get(id)?];
+        let place = *self.places.get(id)?;
+        let full = &mut self.all[place];
         if full.letter.state == LetterState::Replayed {
             return None;
         }
         full.letter.state = LetterState::Replayed;
         full.letter.replays += 1;
-        self.replays.insert(by.to_owned(), full.letter.replays);
-        Some(full)
+        let replays = full.letter.replays;
+        self.replays.insert(by.to_owned(), replays);
+        // The replay may have failed by now.
+        for later in self.all.iter_mut().filter(|later| later.cause == by) {
+            later.letter.replays = later.letter.replays.max(replays);
+        }
+        self.all.get_mut(place)
     }
 }
 

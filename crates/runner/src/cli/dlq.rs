@@ -217,7 +217,7 @@ fn row(letter: &DeadLetter, as_json: bool) {
         LetterState::Dropped => "(dropped) ",
     };
     output::line(&format!(
-        "{}  {}  {:<12}  {:<17}  {state}{}",
+        "{}  {}  {:<12}  {:<24}  {state}{}",
         letter.id,
         letter.at.strftime("%Y-%m-%d %H:%M:%SZ"),
         letter.kind.as_str(),
@@ -241,7 +241,7 @@ fn words(full: &FullLetter) -> String {
     let (kind, to) = match letter.kind {
         LetterKind::Task => ("a task that could not be worked on", "agent"),
         LetterKind::Announcement => ("something of ours that could not be delivered", "to"),
-        LetterKind::Message => ("a message that was not accepted", "stream"),
+        LetterKind::Message => ("a message that was not accepted", "for"),
     };
     let times = match letter.replays {
         0 => "never".to_owned(),
@@ -266,7 +266,11 @@ fn words(full: &FullLetter) -> String {
         Ok(value) => serde_json::to_string_pretty(&value).unwrap_or_default(),
         Err(_) => String::from_utf8_lossy(&full.body).into_owned(),
     };
-    lines.push(format!("holds     {} bytes", full.body.len()));
+    lines.push(match full.body.len() {
+        0 => "holds     nothing".to_owned(),
+        1 => "holds     1 byte:".to_owned(),
+        bytes => format!("holds     {bytes} bytes:"),
+    });
     lines.push(body);
     lines.join("\n")
 }

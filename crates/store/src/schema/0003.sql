@@ -18,5 +18,6 @@ CREATE TABLE letters (
     body        BLOB    NOT NULL
 );
 CREATE INDEX letters_open ON letters(number) WHERE state = 0;
--- The letter of a replay goes on counting.
+-- The letter of a replay goes on counting, whichever of the two is written first.
+CREATE INDEX letters_by_cause ON letters(cause);
 CREATE INDEX letters_by_replay ON letters(replayed_as) WHERE replayed_as IS NOT NULL;

@@ -108,6 +108,7 @@ fn letters_are_read_by_their_numbers() {
         &crate::letters::letters_sql(open),
         &["letters_open (number>? AND number<?)"],
     );
+    uses(crate::letters::COUNT_ON, &["letters_by_cause (cause=?)"]);
     uses(
         "SELECT replays FROM letters WHERE replayed_as = ?7",
         &["letters_by_replay"],

@@ -275,6 +275,14 @@ pub async fn the_letter_of_a_replay_goes_on_counting<B: Bench>() {
         assert_eq!((newest.id, newest.replays), (letter.id.clone(), replays));
         letter = of_task(task.as_str());
     }
+    // The replay may fail before the letter is told that it began.
+    let [first, second] = [message("KUNDER_TASKS/2/17"), of_task("own-id")];
+    for letter in [&first, &second] {
+        bench.store().set_aside(letter.clone(), None).await.unwrap();
+    }
+    assert!(ends(&bench, &first.id, LetterEnd::Accepted(id("own-id"))).await);
+    let newest = letters(&bench).await.pop().unwrap();
+    assert_eq!((newest.id, newest.replays), (second.id, 1));
 }
 
 /// Ten thousand of them are stored, read in pages from either end, and ended, in seconds.
