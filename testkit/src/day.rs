@@ -203,7 +203,7 @@ impl Actor {
             let message = Outgoing {
                 subject: subject.clone(),
                 message_id: message_id.clone(),
-                headers: Vec::new(),
+                headers: vec![("Nats-Msg-Id".to_owned(), message_id.clone())],
                 body: body.clone(),
                 condition: Condition::Nothing,
             };
