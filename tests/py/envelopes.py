@@ -102,6 +102,25 @@ async def bad_messages_become_dead_letters(wire: Wire):
     await eventually("the work queue is empty", empty)
 
 
+async def dead_letters_are_told_once(wire: Wire):
+    """Each letter is an event of the runner, which names it; a second delivery of the same message tells nothing new."""
+    for _ in range(2):
+        await wire.js.publish("kunder.task.pipeline.told", b"{", headers={"Nats-Msg-Id": "told"})
+    await wire.js.publish("kunder.in.salj.fantasi", b"{}")
+
+    async def both():
+        events = [event for event in await wire.all("KUNDER_EVENTS") if event.subject.endswith(".dead-letter")]
+        return events if len(events) == 2 else None
+
+    events = await eventually("two events", both)
+    assert {event.subject for event in events} == {"kunder.event.runner.dead-letter"}
+    told = {json.loads(event.data)["subject"]: (json.loads(event.data), event.headers) for event in events}
+    data, headers = told["kunder.task.pipeline.told"]
+    assert data["to"] == "pipeline" and data["kind"] == "message" and "JSON" in data["reason"], data
+    assert headers["ce-type"] == "kunder.runner.dead-letter.v1" and headers["ce-taskid"] == data["letter"], headers
+    assert told["kunder.in.salj.fantasi"][0]["to"] == "KUNDER_IN", told
+
+
 async def bad_events_become_dead_letters(wire: Wire):
     """Events that nobody takes, or that are no JSON, are set aside with the reason; the next one is taken."""
     await wire.js.publish("kunder.in.salj.fantasi", b"{}")
@@ -125,4 +144,4 @@ async def bad_events_become_dead_letters(wire: Wire):
 
 
 if __name__ == "__main__":
-    main([bad_requests_are_refused, bad_messages_become_dead_letters, bad_events_become_dead_letters])
+    main([bad_requests_are_refused, bad_messages_become_dead_letters, dead_letters_are_told_once, bad_events_become_dead_letters])

@@ -117,6 +117,26 @@ fn bad_events_become_dead_letters() {
     after_the_demo("envelopes.py", "bad_events_become_dead_letters");
 }
 
+/// By the command line too, and once more by a replay.
+#[test]
+fn dead_letters_are_told_and_listed() {
+    let System { serve, kunder, nats } = System::start(Nats::start(), Kunder::portfolio());
+    let output = Python::new("envelopes.py", "dead_letters_are_told_once")
+        .arg(nats.url())
+        .run();
+    assert!(output.status == 0, "{output}\n{}", serve.log());
+    for way in [vec![], vec!["--nats".to_owned(), nats.url()]] {
+        let mut arguments = vec!["dlq", "list", "--json"];
+        arguments.extend(way.iter().map(String::as_str));
+        let listed = kunder.run(&arguments).exits(0).json_lines();
+        assert_eq!(listed.len(), 2, "{listed:?}");
+        let id = listed[1]["id"].as_str().unwrap_or_default();
+        let refused = kunder.run(&["dlq", "replay", id]).exits(2);
+        assert!(refused.stderr.contains("stays open"), "{refused}");
+    }
+    assert_eq!(serve.stop(), 0);
+}
+
 /// S0-31.
 #[test]
 fn alerts_are_raised_once() {

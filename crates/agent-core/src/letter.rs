@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bus::{Announcement, AnnouncementKind};
+use crate::envelope::is_traceparent;
 use crate::id::TaskId;
 use crate::subject::Subjects;
 
@@ -225,7 +226,7 @@ impl NewLetter {
         let traceparent = self
             .headers
             .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case("traceparent"));
+            .find(|(name, value)| name.eq_ignore_ascii_case("traceparent") && is_traceparent(value));
         let attributes = [
             ("ce-specversion", "1.0".to_owned()),
             ("ce-id", id.clone()),
