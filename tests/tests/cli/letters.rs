@@ -16,7 +16,6 @@ use serde_json::json;
 use super::fails;
 
 /// A folder with these letters in it.
-#[expect(clippy::disallowed_methods, reason = "a test waits for its own preparation")]
 fn folder_with(letters: Vec<NewLetter>) -> Kunder {
     let kunder = Kunder::temporary();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());

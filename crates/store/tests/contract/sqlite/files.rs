@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kunder_agent_core::bus::AnnouncementKind;
 use kunder_agent_core::decision::Artifact;
 use kunder_agent_core::journal::{Journal, TaskCounts, TaskState};
+use kunder_agent_core::letter::{LetterKind, NewLetter};
 use kunder_agent_core::outcome::Status;
 use kunder_domain::fact::CustomerId;
 use kunder_domain::portfolio::Portfolio;
@@ -55,6 +56,15 @@ async fn fill(bench: &SqliteBench) {
         .await
         .unwrap();
     bench.store().set_meta("seen", "42").await.unwrap();
+    let letter = NewLetter::new(
+        LetterKind::Message,
+        "KUNDER_IN",
+        "KUNDER_IN/1/2",
+        "oläslig",
+        after(1),
+    );
+    let letter = letter.holding("kunder.in.salj.x", &[0, 159, 255]);
+    bench.store().set_aside(letter, None).await.unwrap();
 }
 
 /// Writes the golden file of the present version; once per version, and never again.
@@ -123,6 +133,8 @@ async fn every_old_file_still_loads() {
         );
         assert_eq!(store.get_meta("seen").await.unwrap().as_deref(), Some("42"));
         assert_eq!(store.damages().await.unwrap(), [""; 0]);
+        // There were no letters before the third version.
+        assert_eq!(store.open_letters().await.unwrap(), u64::from(version >= 3));
 
         let epoch = store.recover().await.unwrap();
         assert_eq!(queue(&bench).await, ["running", "child"]);
