@@ -2,5 +2,15 @@
 #![forbid(unsafe_code)]
 
 pub mod broker;
+pub mod chaos;
+pub mod day;
 pub mod dice;
+pub mod faults;
 pub mod machine;
+pub mod plan;
+pub mod run;
+pub mod store;
+pub mod verdict;
+pub mod watched;
+pub mod witness;
+pub mod world;

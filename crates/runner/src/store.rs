@@ -7,7 +7,7 @@ use kunder_agent_core::journal::{Journal, JournalError};
 use kunder_domain::fact::Fact;
 use kunder_domain::portfolio::Portfolio;
 use kunder_store::SqliteStore;
-pub use kunder_store::{FactCounts, IngestReport, Sizes};
+pub use kunder_store::{CONFLICTS_NAMED_MAX, FactCounts, IngestReport, Sizes, artifact_path};
 
 /// Everything a runner keeps.
 #[async_trait]
