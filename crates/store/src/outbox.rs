@@ -1,5 +1,6 @@
 //! The outbox: what is to be announced, and what was, in commit order.
 
+use jiff::Timestamp;
 use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::journal::JournalError;
 use rusqlite::{Connection, Row, params};
@@ -191,6 +192,19 @@ impl SqliteStore {
             )?;
             let counts = statement.query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
             Ok(counts.collect::<Result<_, _>>()?)
+        })?)
+    }
+
+    /// When the longest waiting announcement was committed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>, JournalError> {
+        Ok(self.read(|connection| {
+            let oldest: Option<i64> = connection
+                .prepare_cached("SELECT min(committed_at) FROM outbox WHERE state = 0")?
+                .query_row([], |row| row.get(0))?;
+            Ok(oldest.map(moment))
         })?)
     }
 }

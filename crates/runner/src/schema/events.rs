@@ -55,6 +55,7 @@ const OUT: [Entry; 11] = [
             "customers",
             "alerted",
             "recovered",
+            "damped",
             "retention",
             "expansion",
             "nps",
