@@ -111,6 +111,7 @@ impl Agent<Reader, Fact> for Scripted {
             "ask-other",
             "by-pages",
             "nest",
+            "step",
             "loud-panic",
             "too-much",
         ]
@@ -246,6 +247,11 @@ impl Scripted {
                 let mut decision = done("asked");
                 let other = if self.name == "first" { "second" } else { "first" };
                 decision.follow_ups.push(FollowUp::new("on", other, "circle"));
+                decision
+            }
+            ("step", _) => {
+                let mut decision = done("on");
+                decision.follow_ups.push(FollowUp::new("on", self.name, "step"));
                 decision
             }
             ("wait-again", _) => {

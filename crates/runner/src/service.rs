@@ -325,6 +325,7 @@ impl Service {
         if let Err(refusal) = self.storms.check(&key, self.clock.now())
             && self.runtime.status(&envelope.task.task_id).await.is_err()
         {
+            self.storms.count(&key);
             return Err(refusal);
         }
         let receipt = self.accept(envelope, None).await?;

@@ -306,8 +306,8 @@ fn a_long_check_tells_its_pages_and_is_cancelled_between_them() {
     );
     assert_eq!(doctor["drift"], 0);
     assert_eq!(
-        tasks["accepted"], 18,
-        "the check, its sixteen pages and the one after it"
+        tasks["accepted"], 42,
+        "the check, its forty pages and the one after it"
     );
     let metrics = kunder.run(&["metrics"]).exits(0);
     for line in [
