@@ -110,9 +110,7 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         }));
         diagnosis.losses.extend(report.warnings);
     }
-    let undelivered = kunder_domain::portfolio::Portfolio::undelivered(&service.store)
-        .await
-        .map_err(|error| away(&error))?;
+    let undelivered = service.store.undelivered().await.map_err(|error| away(&error))?;
     diagnosis.warnings.extend(undelivered.iter().map(|message| {
         format!(
             "not delivered to {}: {} ({})",

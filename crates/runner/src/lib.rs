@@ -16,4 +16,5 @@ pub mod routing;
 pub mod schema;
 pub mod service;
 pub mod socket;
+pub mod store;
 pub mod storms;

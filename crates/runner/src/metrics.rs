@@ -6,9 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::SignedDuration;
 use kunder_agent_core::door::{Refusal, RefusalCode};
-use kunder_agent_core::journal::{Journal, TaskCounts};
+use kunder_agent_core::journal::TaskCounts;
 use kunder_agent_core::runtime::Figures;
-use kunder_domain::portfolio::Portfolio;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,13 +74,15 @@ impl Metrics {
             .waiting_announcements()
             .await
             .map_err(|error| away(&error))?;
-        let oldest = store.oldest_waiting().await.map_err(|error| away(&error))?;
-        let lag = oldest.map_or(SignedDuration::ZERO, |oldest| {
-            service.clock.now().duration_since(oldest)
-        });
-        let undelivered = Portfolio::undelivered(store)
-            .await
-            .map_err(|error| away(&error))?;
+        let mut lag = SignedDuration::ZERO;
+        for (destination, _) in &outbox {
+            // In commit order: the first one has waited longest.
+            let first = store.outbox(destination, 1).await.map_err(|error| away(&error))?;
+            if let Some(first) = first.first() {
+                lag = lag.max(service.clock.now().duration_since(first.committed_at));
+            }
+        }
+        let undelivered = store.undelivered().await.map_err(|error| away(&error))?;
         let Figures {
             hanging,
             abandoned,

@@ -15,7 +15,7 @@ const REMEMBERED_MAX: usize = 10_000;
 pub(crate) type Key = (String, String, String);
 
 /// The events that were taken of late.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Storms {
     rule: StormRule,
     taken: Mutex<BTreeMap<Key, VecDeque<Timestamp>>>,

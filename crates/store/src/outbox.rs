@@ -1,6 +1,5 @@
 //! The outbox: what is to be announced, and what was, in commit order.
 
-use jiff::Timestamp;
 use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::journal::JournalError;
 use rusqlite::{Connection, Row, params};
@@ -83,7 +82,8 @@ fn kind_of(text: &str) -> Result<AnnouncementKind, Failure> {
     }
 }
 
-const COLUMNS: &str = "number, destination, kind, subject, message_id, headers, body, committed_at, deadline";
+const COLUMNS: &str =
+    "number, destination, kind, subject, message_id, headers, body, committed_at, deadline, handed";
 
 fn announcement(row: &Row<'_>) -> Result<Announcement, Failure> {
     Ok(Announcement {
@@ -96,6 +96,7 @@ fn announcement(row: &Row<'_>) -> Result<Announcement, Failure> {
         body: row.get(6)?,
         committed_at: moment(row.get(7)?),
         deadline: row.get::<_, Option<i64>>(8)?.map(moment),
+        attempt: row.get::<_, u32>(9)?.saturating_add(1),
     })
 }
 
@@ -147,6 +148,16 @@ pub(crate) fn mark_undeliverable(connection: &Connection, number: u64, reason: &
     Ok(())
 }
 
+/// Counts a handing-out of everything that waits in a lane, up to and including this number.
+pub(crate) fn count_sending(connection: &Connection, destination: &str, upto: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET handed = handed + 1 WHERE state = 0 AND destination = ?1 AND number <= ?2",
+        )?
+        .execute(params![destination, signed(upto)])?;
+    Ok(())
+}
+
 impl Inner {
     /// A mark that a power loss undoes only makes the bus take a repeat, which is harmless: no flush of its own.
     pub(crate) async fn mark_announced(&self, destination: String, number: u64) -> Result<(), Failure> {
@@ -192,19 +203,6 @@ impl SqliteStore {
             )?;
             let counts = statement.query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
             Ok(counts.collect::<Result<_, _>>()?)
-        })?)
-    }
-
-    /// When the longest waiting announcement was committed.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>, JournalError> {
-        Ok(self.read(|connection| {
-            let oldest: Option<i64> = connection
-                .prepare_cached("SELECT min(committed_at) FROM outbox WHERE state = 0")?
-                .query_row([], |row| row.get(0))?;
-            Ok(oldest.map(moment))
         })?)
     }
 }
