@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Core;
 use super::announcements::{event_announcement, request_announcement, results};
+use super::bounds::{is_bounded, page_is_bounded};
 use crate::criteria::{Criterion, Judgement, Verdict, judge};
 use crate::decision::{Artifact, Decision, FollowUp, Resolution};
 use crate::fit::fit;
@@ -14,6 +15,9 @@ use crate::id::TaskId;
 use crate::journal::{Commit, CommitError, End, JournalError, NewTask, TaskRecord};
 use crate::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
 use crate::task::Locale;
+
+/// A reason may hold the text of a panic, which may be of any length.
+const REASON_CHARACTERS_MAX: usize = 2_000;
 
 /// Commits what an agent decided.
 pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
@@ -30,6 +34,7 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
         decision.follow_ups.clear();
         decision.requests.clear();
     }
+    is_bounded(core, record, &decision)?;
     let follow_ups = new_tasks(core, record, &decision.follow_ups, None, now)?;
     let mut artifacts = decision.artifacts;
     let mut announcements = Vec::new();
@@ -47,6 +52,9 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
         ),
         Resolution::Done(report) => {
             let (outcome, cut) = outcome(core, record, started, now, *report, &artifacts);
+            if !record.new.announced {
+                page_is_bounded(core, record, &outcome)?;
+            }
             artifacts.extend(cut);
             announcements.extend(results(core, record, &outcome, now));
             (End::Done(Box::new(outcome.clone())), Some(Arc::new(outcome)))
@@ -100,6 +108,7 @@ pub(super) async fn fail<P: Send + Sync, C: Send + 'static>(
     record: &TaskRecord,
     reason: &str,
 ) -> Result<(), JournalError> {
+    let reason: String = reason.chars().take(REASON_CHARACTERS_MAX).collect();
     let summary = match record.new.task.locale() {
         Locale::Sv => format!("Uppgiften misslyckades: {reason}."),
         Locale::En => format!("The task failed: {reason}."),
@@ -155,6 +164,8 @@ pub(super) async fn end_from_outside<P: Send + Sync, C: Send + 'static>(
         .cancel(record.id(), outcome.clone(), announcements)
         .await?;
     core.waiters.tell(&Arc::new(outcome));
+    // Whoever works on it, or on a task below it, lets go; and the actors forget what has not started.
+    core.ended_outside.send_modify(|count| *count += 1);
     core.nudge_all();
     core.announced.notify_one();
     Ok(())
