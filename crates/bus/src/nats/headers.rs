@@ -12,6 +12,8 @@ use crate::cloud_event::encode_value;
 pub(crate) const STORE: &str = "Kunder-Store";
 /// Its number there.
 pub(crate) const OUTBOX: &str = "Kunder-Outbox";
+/// Which time it is sent, from 1, where a repeat may arrive: above 1, what has the same `Nats-Msg-Id` may have come before.
+pub(crate) const ATTEMPT: &str = "Kunder-Attempt";
 
 /// The headers of an announcement: its id, where it came from, trace context, and its own ones.
 pub(crate) fn of_announcement(store: &str, announcement: &Announcement) -> Result<HeaderMap, AnnounceError> {
@@ -37,6 +39,9 @@ pub(crate) fn of_announcement(store: &str, announcement: &Announcement) -> Resul
     headers.insert(header::NATS_MESSAGE_ID, token(&announcement.message_id));
     headers.insert(STORE, token(store));
     headers.insert(OUTBOX, HeaderValue::from(announcement.number));
+    if announcement.kind.may_repeat() {
+        headers.insert(ATTEMPT, HeaderValue::from(u64::from(announcement.attempt)));
+    }
     Ok(headers)
 }
 
@@ -102,6 +107,7 @@ mod tests {
             body: Vec::new(),
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             deadline: None,
+            attempt: 3,
         }
     }
 
@@ -121,6 +127,24 @@ mod tests {
         assert_eq!(value("Kunder-Store").unwrap(), "s=2E1");
         assert_eq!(value("Kunder-Outbox").unwrap(), "7");
         assert_eq!(headers.len(), 5);
+    }
+
+    #[test]
+    fn what_may_arrive_twice_says_which_time_it_is() {
+        for (kind, expected) in [
+            (AnnouncementKind::Reply, Some("3")),
+            (AnnouncementKind::Request, Some("3")),
+            (AnnouncementKind::Event, None),
+            (AnnouncementKind::Result, None),
+        ] {
+            let announcement = Announcement {
+                kind,
+                ..announcement(&[])
+            };
+            let headers = of_announcement("s", &announcement).unwrap();
+            let found = headers.get("Kunder-Attempt").map(ToString::to_string);
+            assert_eq!(found.as_deref(), expected, "{kind:?}");
+        }
     }
 
     #[test]
