@@ -51,21 +51,21 @@ class Wire:
         assert "status" in outcome, f"not an outcome: {outcome}"
         return outcome
 
-    async def dispatch(self, agent, envelope, message_id=None):
+    async def dispatch(self, agent, envelope, message_id=None, timeout=None):
         """A task by the work queue; the broker's acknowledgement."""
         data = envelope if isinstance(envelope, bytes) else json.dumps(envelope).encode()
         task = envelope.get("taskId", "none") if isinstance(envelope, dict) else "none"
         headers = {"Nats-Msg-Id": message_id or f"{task}/{uuid.uuid4()}"}
-        return await self.js.publish(f"kunder.task.{agent}.{token(task)}", data, headers=headers)
+        return await self.js.publish(f"kunder.task.{agent}.{token(task)}", data, headers=headers, timeout=timeout)
 
-    async def tell(self, process, kind, data, event_id=None, **attributes):
+    async def tell(self, process, kind, data, event_id=None, timeout=None, **attributes):
         """An event of another process, in CloudEvents' binary mode; the broker's acknowledgement."""
         event_id = event_id or str(uuid.uuid4())
         headers = {
             "ce-specversion": "1.0", "ce-id": event_id, "ce-source": f"/{process}", "ce-type": f"{process}.{kind}.v1",
             "Nats-Msg-Id": str(uuid.uuid4()), **attributes,
         }
-        return await self.js.publish(f"kunder.in.{process}.{kind}", json.dumps(data).encode(), headers=headers)
+        return await self.js.publish(f"kunder.in.{process}.{kind}", json.dumps(data).encode(), headers=headers, timeout=timeout)
 
     async def result(self, agent, task_id):
         """The announced outcome of a task, waited for."""

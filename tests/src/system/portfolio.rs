@@ -7,6 +7,7 @@ use kunder::client::Client;
 use kunder::clock::SystemClock;
 use kunder::config::Config;
 use kunder::control::Request;
+use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::journal::{Journal, TaskCounts};
 use kunder_domain::customer::Customer;
@@ -87,6 +88,8 @@ impl Standing {
 pub struct Kept {
     pub standing: Standing,
     pub customers: Vec<Customer>,
+    /// Everything that was ever to be announced, in commit order.
+    pub announcements: Vec<Announcement>,
 }
 
 impl Kept {
@@ -110,6 +113,7 @@ impl Kept {
                     .read(view, &Span::default())
                     .await
                     .expect("the customers can be read"),
+                announcements: announcements(&store).await,
             }
         })
     }
@@ -133,6 +137,19 @@ impl Kept {
             .iter()
             .map(|customer| customer.onboardings.len())
             .sum()
+    }
+}
+
+async fn announcements(store: &SqliteStore) -> Vec<Announcement> {
+    let mut all: Vec<Announcement> = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |last| last.number);
+        let more = store.announcements(after, 1_000).await;
+        let more = more.expect("the outbox can be read");
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
     }
 }
 
