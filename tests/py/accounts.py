@@ -109,7 +109,9 @@ async def the_ledger(wire: Wire, journal, sink, outbox, kills):
     """What the store committed, the keyed sink and the book of arrivals, side by side."""
     tasks, deals = read(journal)
     with open(outbox, encoding="utf-8") as file:
-        committed = {f"{lane} {token(key)}": subject for lane, key, subject in (json.loads(line) for line in file)}
+        rows = [json.loads(line) for line in file]
+    committed = {f"{row['lane']} {token(row['id'])}": row["subject"] for row in rows}
+    committed_at = {f"{row['lane']} {token(row['id'])}": row["at"] for row in rows}
     database = sqlite3.connect(sink)
     effects = {key: (lane, subject, body) for key, lane, subject, body in database.execute("SELECT key, lane, subject, body FROM effects")}
     lost = [f"{key} on {subject} was committed and never arrived" for key, subject in committed.items() if key not in effects]
@@ -130,7 +132,7 @@ async def the_ledger(wire: Wire, journal, sink, outbox, kills):
     print(json.dumps({
         "announcements": lanes, "committed": len(committed), "effects": len(effects), "told": told, "deals": len(deals),
         "lost": lost[:LISTED], "lostCount": len(lost), "duplicated": duplicated[:LISTED], "duplicatedCount": len(duplicated),
-        "repeats": repeats, "unflagged": unflagged[:LISTED], "unflaggedCount": len(unflagged), **pauses(database, kills),
+        "repeats": repeats, "unflagged": unflagged[:LISTED], "unflaggedCount": len(unflagged), **passed(database, kills, committed_at),
     }))
 
 
@@ -152,10 +154,18 @@ def by_cause(effects):
     return causes
 
 
-def pauses(database, kills):
-    """Seconds from when all servers stood again to the next result, where no other kill came between; and from the kill itself."""
+def passed(database, kills, committed_at):
+    """Seconds from when all servers stood again to the next result, where no other kill came between; and from the kill itself.
+
+    And how many times announcements were committed before the servers stood again, and arrived after.
+    """
     with open(kills, encoding="utf-8") as file:
         downs = [json.loads(line) for line in file]
+    arrived = [(committed_at.get(key, 0), moment) for key, moment in database.execute("SELECT key, min(stored) FROM arrivals GROUP BY key")]
+    waited = {}
+    for down in downs:
+        if any(committed < down["up"] <= moment for committed, moment in arrived):
+            waited[down["what"]] = waited.get(down["what"], 0) + 1
     stored = [moment for (moment,) in database.execute("SELECT stored FROM arrivals WHERE lane = 'results' ORDER BY stored")]
     after_start, after_kill = {}, {}
     for down, following in zip(downs, [*downs[1:], {"killed": float("inf")}]):
@@ -166,7 +176,7 @@ def pauses(database, kills):
         after_start[what] = max(after_start.get(what, 0), round(first - down["up"], 3))
         after_kill[what] = max(after_kill.get(what, 0), round(first - down["killed"], 3))
     longest = max((later - earlier for earlier, later in zip(stored, stored[1:])), default=0)
-    return {"pauseAfterStart": after_start, "pauseAfterKill": after_kill, "longestWithoutResult": round(longest, 3)}
+    return {"waited": waited, "pauseAfterStart": after_start, "pauseAfterKill": after_kill, "longestWithoutResult": round(longest, 3)}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import random
 import time
 
 from nats.errors import Error, NoRespondersError
-from wire import PATIENCE, Refused, Wire, envelope, main, token
+from wire import PATIENCE, Refused, Wire, envelope, lost_connection, main, token
 
 CUSTOMERS = ["Vindelö Kulturförening", "Åkerlunda Riksförbund", "Fjällhamra Skidallians", "Örnvik Studieförbund", "Lärkmåla Hjälpkår"]
 # How often each is chosen.
@@ -170,4 +170,4 @@ async def what_was_promised_is_kept(wire: Wire, journal):
 
 
 if __name__ == "__main__":
-    main([send_until_told, a_stop_answers_everyone, what_was_promised_is_kept])
+    main([send_until_told, a_stop_answers_everyone, what_was_promised_is_kept], on_error=lost_connection)

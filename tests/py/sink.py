@@ -10,7 +10,7 @@ import sqlite3
 
 from nats.errors import Error
 from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
-from wire import Wire, main
+from wire import Wire, lost_connection, main
 
 # Streams of others, and what they take.
 THEIRS = {"SALJ": "salj.task.>", "TJANSTER": "tjanster.task.>", "ADMIN": "admin.task.>", "ASKED": "asked.>"}
@@ -80,4 +80,4 @@ async def collect_until_told(wire: Wire, file, ready, stop):
 
 
 if __name__ == "__main__":
-    main([collect_until_told])
+    main([collect_until_told], on_error=lost_connection)

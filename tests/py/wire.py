@@ -200,13 +200,17 @@ def has_nine(outcome):
     assert counts["total_managed"] == sum(count for name, count in counts.items() if name != "total_managed"), counts
 
 
-def main(functions):
+async def lost_connection(_):
+    """The client tries again by itself; what that costs shows where something is waited for."""
+
+
+def main(functions, on_error=None):
     """Runs the function that the command line names, on the server it names, with what else it says."""
     by_name = {function.__name__: function for function in functions}
     name, url, *rest = sys.argv[1:]
 
     async def run():
-        client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, connect_timeout=10)
+        client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, connect_timeout=10, error_cb=on_error)
         try:
             await by_name[name](Wire(client), *rest)
         finally:

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kunder::client::Client;
 use kunder::clock::SystemClock;
 use kunder::config::Config;
-use kunder::control::Request;
+use kunder::control::{Request, Response};
 use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::journal::{Journal, TaskCounts};
@@ -33,6 +33,24 @@ pub(super) fn store_demo(folder: &Path) {
         assert!(imported.is_ok(), "the portfolio cannot be stored");
         client.close().await;
     });
+}
+
+/// How many tasks are queued or running in a folder that is served, asked over its socket.
+///
+/// # Panics
+/// When it does not answer.
+#[must_use]
+pub fn open_tasks(folder: &Path) -> u64 {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    block_on(async {
+        let opened = Client::open(folder.to_owned(), None, Config::default(), clock).await;
+        let mut client = opened.unwrap_or_else(|_| panic!("{} cannot be opened", folder.display()));
+        let Ok(Response::Settled { open }) = client.call(&Request::Settle { wait_ms: 0 }).await else {
+            panic!("`kunder serve` does not say how many tasks are open");
+        };
+        client.close().await;
+        open
+    })
 }
 
 /// How tasks and announcements stand in a store that nobody serves.

@@ -18,10 +18,13 @@ pub fn write_outbox(file: &Path, announcements: &[Announcement]) {
             AnnouncementKind::Request => "requests",
             AnnouncementKind::Reply => "replies",
         };
-        format!(
-            "{}\n",
-            json!([lane, announcement.message_id, announcement.subject])
-        )
+        let line = json!({
+            "lane": lane,
+            "id": announcement.message_id,
+            "subject": announcement.subject,
+            "at": announcement.committed_at.as_duration().as_secs_f64(),
+        });
+        format!("{line}\n")
     });
     std::fs::write(file, lines.collect::<String>()).expect("the data folder takes a file");
 }
@@ -80,9 +83,13 @@ impl Ledger {
         line(
             "kills that caught something",
             format!(
-                "{}: open tasks {}, unannounced {}",
+                "{}: open tasks {}, committed and not announced {}",
                 caught.any, caught.open, caught.unannounced
             ),
+        );
+        line(
+            "downs that announcements outlasted",
+            arrivals["waited"].to_string(),
         );
         line(
             "tasks acknowledged to senders",
