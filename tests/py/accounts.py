@@ -155,7 +155,7 @@ def by_cause(effects):
 
 
 def passed(database, kills, committed_at):
-    """Seconds from when all servers stood again to the next result, where no other kill came between; and from the kill itself.
+    """Seconds from when all servers stood again to the next result, times without one of them left out; and from the kill itself.
 
     And how many times announcements were committed before the servers stood again, and arrived after.
     """
@@ -168,12 +168,14 @@ def passed(database, kills, committed_at):
             waited[down["what"]] = waited.get(down["what"], 0) + 1
     stored = [moment for (moment,) in database.execute("SELECT stored FROM arrivals WHERE lane = 'results' ORDER BY stored")]
     after_start, after_kill = {}, {}
-    for down, following in zip(downs, [*downs[1:], {"killed": float("inf")}]):
+    for number, down in enumerate(downs):
         first = next((moment for moment in stored if moment >= down["up"]), None)
-        if first is None or first > following["killed"]:
+        if first is None:
             continue
+        # What was down again meanwhile is not counted: the servers must stand to be slow.
+        again = sum(min(other["up"], first) - other["killed"] for other in downs[number + 1:] if other["killed"] < first)
         what = down["what"]
-        after_start[what] = max(after_start.get(what, 0), round(first - down["up"], 3))
+        after_start[what] = max(after_start.get(what, 0), round(first - down["up"] - again, 3))
         after_kill[what] = max(after_kill.get(what, 0), round(first - down["killed"], 3))
     longest = max((later - earlier for earlier, later in zip(stored, stored[1:])), default=0)
     return {"waited": waited, "pauseAfterStart": after_start, "pauseAfterKill": after_kill, "longestWithoutResult": round(longest, 3)}
