@@ -85,6 +85,7 @@ fn killed_between_accept_and_announce() {
     adds_up(&after.standing);
     ledger.balances();
     killed.hit(&plan);
+    ledger.hit(&killed);
 }
 
 /// `accepted = complete + partial + failed + queued + running + waiting`, at every instant.

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::plan::Killed;
 
+/// After so many kills something must have been sent twice.
+const ENOUGH: u64 = 50;
+
 /// Everything that was ever to be announced: lane, id and subject, one line of JSON each.
 pub fn write_outbox(file: &Path, announcements: &[Announcement]) {
     let lines = announcements.iter().map(|announcement| {
@@ -66,7 +69,7 @@ impl Ledger {
         let counts = &accounts["counts"];
         let mut text = String::from("crash ledger\n");
         let mut line = |what: &str, figures: String| {
-            writeln!(text, "  {what:<34}{figures}").expect("a text takes a line");
+            writeln!(text, "  {what:<36}{figures}").expect("a text takes a line");
         };
         line(
             "kills (kill -9)",
@@ -88,7 +91,7 @@ impl Ledger {
             ),
         );
         line(
-            "downs that announcements outlasted",
+            "downs that announcements waited for",
             arrivals["waited"].to_string(),
         );
         line(
@@ -149,6 +152,24 @@ impl Ledger {
             format!("{} s", arrivals["longestWithoutResult"]),
         );
         text
+    }
+
+    /// A run in which nothing waited and nothing came twice shows nothing.
+    #[track_caller]
+    pub fn hit(&self, killed: &Killed) {
+        let sum = |of: &Value| {
+            let figures = of.as_object().expect("figures by name").values();
+            figures.filter_map(Value::as_u64).sum::<u64>()
+        };
+        let (waited, repeats) = (&self.arrivals["waited"], &self.arrivals["repeats"]);
+        assert!(
+            waited["nats-server"].as_u64().unwrap_or_default() >= killed.nats / 5,
+            "announcements hardly waited for nats-server: {waited}"
+        );
+        assert!(
+            sum(repeats) > 0 || killed.total() < ENOUGH,
+            "nothing came twice, so that no flag was seen"
+        );
     }
 
     /// Nothing lost, nothing twice, every repeat says so; and what is stored is what was accepted.

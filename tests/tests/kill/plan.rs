@@ -14,7 +14,7 @@ use crate::adds_up;
 const KILLS: u64 = 60;
 const SEED: u64 = 7;
 /// Kills last at most so long; what is left is not done.
-const MINUTES: u64 = 4;
+const MINUTES: u64 = 3;
 /// Every so many kills nothing is killed for a while, so that a stall would be seen.
 const CALM_EVERY: u64 = 10;
 const CALM: Duration = Duration::from_secs(2);
