@@ -7,6 +7,8 @@ import sqlite3
 from wire import Wire, eventually, main, token
 
 LISTED = 10
+# Seconds until everything that was sent must be accepted and announced: after the last kill messages are offered again in their own time.
+DRAINED = 150
 
 
 def read(journal):
@@ -33,7 +35,7 @@ async def everything_is_accounted_for(wire: Wire, journal):
         inbox = await wire.js.consumer_info("KUNDER_IN", "runner")
         return True if not queue and not inbox.num_pending and not inbox.num_ack_pending else None
 
-    await eventually("everything is accepted", all_taken)
+    await eventually("everything is accepted", all_taken, DRAINED)
     doctor = await wire.settled()
     await eventually("everything is announced", lambda: nothing_waits(wire))
     letters = await wire.all("KUNDER_DLQ")

@@ -160,14 +160,14 @@ def new_id(what):
     return f"{what}-{uuid.uuid4().hex[:12]}"
 
 
-async def eventually(what, ask):
-    """Asks until the answer is something; fails after a minute."""
-    until = time.monotonic() + PATIENCE
+async def eventually(what, ask, patience=PATIENCE):
+    """Asks until the answer is something; fails after a minute, or after so many seconds."""
+    until = time.monotonic() + patience
     while True:
         answer = await ask()
         if answer is not None:
             return answer
-        assert time.monotonic() < until, f"waited {PATIENCE} s, and not: {what}"
+        assert time.monotonic() < until, f"waited {patience} s, and not: {what}"
         await asyncio.sleep(0.02)
 
 
