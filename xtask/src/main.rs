@@ -4,6 +4,7 @@
 mod command;
 mod complaint;
 mod coverage;
+mod crash_ledger;
 mod guarantees;
 mod layers;
 mod references;
@@ -54,6 +55,8 @@ enum Chore {
         #[arg(long)]
         missing: bool,
     },
+    /// Kill `kunder serve` and nats-server under load, over and over, and print what was lost and what came twice
+    CrashLedger(crash_ledger::Kills),
     /// Check that every sentence of GUARANTEES.md names a test that exists
     Guarantees,
 }
@@ -79,6 +82,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
                 println!("{}", coverage::missing(root)?.join("\n"));
             }
         }
+        Chore::CrashLedger(kills) => crash_ledger::run(root, &kills)?,
         Chore::Guarantees => println!("{}", guarantees::check(root)?),
     }
     Ok(())

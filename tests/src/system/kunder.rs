@@ -171,6 +171,12 @@ impl Serve {
         });
     }
 
+    /// Whether it has not ended by itself.
+    #[must_use]
+    pub fn still_runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// As `kill -9` does it.
     pub fn kill(mut self) {
         self.end();
