@@ -345,8 +345,14 @@ impl Court<'_> {
                 _ => continue,
             };
             let process = if *kind == "deal-won" { "salj" } else { "admin" };
-            let task = TaskId::derived(&format!("in/{process}/{kind}"), &format!("{process}-{kind}-{key}"));
-            let outcome = self.statuses.get(&task).and_then(|status| status.outcome.as_ref());
+            let task = TaskId::derived(
+                &format!("in/{process}/{kind}"),
+                &format!("{process}-{kind}-{key}"),
+            );
+            let outcome = self
+                .statuses
+                .get(&task)
+                .and_then(|status| status.outcome.as_ref());
             let failed = outcome.is_some_and(|outcome| outcome.report.status == Status::Failed);
             if found != usize::from(!failed) {
                 self.broken(format!("`{wanted}` was told, and {found} stand there"));

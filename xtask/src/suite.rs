@@ -16,7 +16,10 @@ pub fn test(root: &Path, args: &[String]) -> Result<()> {
     if root.join(guarantees::FILE).exists() {
         eprintln!("{}", guarantees::check(root)?);
     }
-    simulate(root, &["--seeds", "10000000", "--seconds", SIMULATED_SECONDS].map(str::to_owned))?;
+    simulate(
+        root,
+        &["--seeds", "10000000", "--seconds", SIMULATED_SECONDS].map(str::to_owned),
+    )?;
     command::run(command::cargo(root).args(["build", "--package", "kunder"]))?;
     command::run(
         command::cargo(root)

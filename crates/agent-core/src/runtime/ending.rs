@@ -12,7 +12,7 @@ use crate::criteria::{Criterion, Judgement, Verdict, judge};
 use crate::decision::{Artifact, Decision, FollowUp, Resolution};
 use crate::fit::fit;
 use crate::id::TaskId;
-use crate::journal::{Commit, CommitError, End, JournalError, NewTask, TaskRecord};
+use crate::journal::{Commit, CommitError, End, JournalError, NewTask, TaskRecord, TaskStatus};
 use crate::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
 use crate::task::Locale;
 
@@ -85,7 +85,9 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
         announcements,
         artifacts,
     };
-    core.journal.commit(commit).await?;
+    if let Err(refused) = core.journal.commit(commit).await {
+        return Err(ended_before(core, record, refused).await);
+    }
     if let Some(outcome) = told {
         tracing::debug!(task = %outcome.task_id, status = outcome.report.status.as_str(), "task ended");
         core.waiters.tell(&outcome);
@@ -160,15 +162,45 @@ pub(super) async fn end_from_outside<P: Send + Sync, C: Send + 'static>(
     let now = core.now();
     let outcome = bare(core, record, now, report);
     let announcements = results(core, record, &outcome, now);
-    core.journal
+    let cancelled = core
+        .journal
         .cancel(record.id(), outcome.clone(), announcements)
-        .await?;
+        .await;
+    if let Err(refused) = cancelled {
+        return Err(ended_before(core, record, refused).await);
+    }
     core.waiters.tell(&Arc::new(outcome));
     // Whoever works on it, or on a task below it, lets go; and the actors forget what has not started.
     core.ended_outside.send_modify(|count| *count += 1);
     core.nudge_all();
     core.announced.notify_one();
     Ok(())
+}
+
+/// A refused commit of a task that is past it: the commit that ended it may have been our own, stored without our
+/// hearing of it. What follows from it is woken as if we had.
+async fn ended_before<P: Send + Sync, C: Send + 'static>(
+    core: &Core<P, C>,
+    record: &TaskRecord,
+    refused: CommitError,
+) -> CommitError {
+    if matches!(
+        refused,
+        CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. }
+    ) {
+        if let Ok(Some(TaskStatus {
+            outcome: Some(outcome),
+            ..
+        })) = core.journal.status(record.id()).await
+        {
+            core.waiters.tell(&Arc::new(outcome));
+        }
+        core.ended_outside.send_modify(|count| *count += 1);
+        core.nudge_all();
+        core.timers.notify_one();
+        core.announced.notify_one();
+    }
+    refused
 }
 
 /// An outcome of a task that nobody worked on: its criteria are not judged, and it has no artifacts.
