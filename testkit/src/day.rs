@@ -242,7 +242,7 @@ impl Actor {
             }
             self.pause(SignedDuration::from_millis(900)).await;
         }
-        if self.told.known().accepted.contains_key(&id) {
+        if self.told.known().accepted.get(&id) == Some(&Way::Request) {
             self.answer(&id).await;
         }
     }

@@ -256,6 +256,8 @@ impl World {
                 held: None,
                 definitions: "shipped (satori)".to_owned(),
             }),
+            refused: Arc::default(),
+            storms: Arc::default(),
         };
         let queues = runtime.agents().into_iter().map(|agent| Source::Tasks {
             agent: agent.name().to_string(),

@@ -19,6 +19,8 @@ pub struct FaultyJournal {
     pub store: SqliteStore,
     pub panics: AtomicU32,
     pub refused_commits: AtomicU32,
+    /// Reads of the queue that never come back.
+    pub hangs: AtomicU32,
 }
 
 impl FaultyJournal {
@@ -28,6 +30,7 @@ impl FaultyJournal {
             store,
             panics: AtomicU32::new(panics),
             refused_commits: AtomicU32::new(refused_commits),
+            hangs: AtomicU32::new(0),
         }
     }
 }
@@ -47,6 +50,9 @@ impl Journal<Fact> for FaultyJournal {
         now: Timestamp,
     ) -> Result<Vec<TaskRecord>, JournalError> {
         assert!(!strikes(&self.panics), "the journal was told to fail");
+        if strikes(&self.hangs) {
+            std::future::pending::<()>().await;
+        }
         self.store.queued(agent, after, limit, now).await
     }
 

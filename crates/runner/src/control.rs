@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::doctor::Diagnosis;
+use crate::metrics::Metrics;
 
 /// A request of the command line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,6 +80,7 @@ pub enum Request {
     Drop {
         id: LetterId,
     },
+    Metrics,
     /// Waits until nothing is queued or running, at most `wait_ms`.
     Settle {
         wait_ms: u64,
@@ -138,6 +140,7 @@ pub enum Response {
     /// A letter after it was dealt with.
     Ended(Box<DeadLetter>),
     Replays(Replays),
+    Metrics(Box<Metrics>),
     Settled {
         open: u64,
     },

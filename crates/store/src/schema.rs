@@ -9,10 +9,11 @@ use crate::error::OpenError;
 use crate::moment::nanos;
 
 /// The migrations in their order; the first one makes version 1.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
 ];
 
 /// The version this build writes.

@@ -6,7 +6,7 @@ mod announcing;
 #[path = "../../../crates/bus/tests/bus/clauses.rs"]
 mod clauses;
 #[path = "../../../crates/bus/tests/bus/door.rs"]
-#[allow(dead_code, reason = "not all that this door can is asked for here")]
+#[expect(dead_code, reason = "not all that this door can is asked for here")]
 mod door;
 mod faults;
 mod simulated;

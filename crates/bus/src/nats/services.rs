@@ -117,10 +117,16 @@ impl Started<'_> {
                 "its name and its subjects must be of a-z, 0-9, `-` and `_`",
             )
         };
+        let door = Arc::clone(self.door);
         let service = self
             .shared
             .client
             .service_builder()
+            // On the endpoint that takes tasks, and on the command line's: the others would say the same.
+            .stats_handler(move |endpoint, _| match endpoint.as_str() {
+                "task" | "request" => door.figures(),
+                _ => Value::Null,
+            })
             .description(description)
             .metadata(metadata)
             .queue_group(process)

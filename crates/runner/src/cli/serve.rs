@@ -1,4 +1,4 @@
-//! `kunder serve` and `kunder doctor`.
+//! `kunder serve`, `kunder doctor` and `kunder metrics`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -84,7 +84,11 @@ pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<Exi
     match diagnosis(common, Arc::clone(&clock)).await {
         Ok(diagnosis) => {
             tell(&diagnosis, common.json);
-            Ok(ExitCode::SUCCESS)
+            Ok(if diagnosis.drift == 0 {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         Err(failure) if common.nats.is_some() => {
             // The broker, or whoever serves there, is not to be had: that is a finding, and the folder still has others.
@@ -101,6 +105,23 @@ pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<Exi
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Prints the figures as Prometheus reads them.
+pub(super) async fn metrics(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let mut client = common.client(clock).await?;
+    let answered = client.call(&Request::Metrics).await;
+    client.close().await;
+    let metrics = match answered? {
+        Response::Metrics(metrics) => metrics,
+        other => return Err(ask::unexpected(&other)),
+    };
+    if common.json {
+        output::json(&metrics);
+    } else {
+        output::line(metrics.prometheus().trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn diagnosis(common: &Common, clock: Arc<dyn Clock>) -> Result<Diagnosis, Failure> {
