@@ -90,6 +90,11 @@ impl Journal<Fact> for SimStore {
         Ok(self.memory().outbox.waiting(destination, limit))
     }
 
+    async fn sending(&self, destination: &str, upto: u64) -> Result<(), JournalError> {
+        self.memory().outbox.sending(destination, upto);
+        Ok(())
+    }
+
     async fn announced(&self, destination: &str, number: u64) -> Result<(), JournalError> {
         self.memory().outbox.announced(destination, number);
         Ok(())

@@ -52,6 +52,7 @@ impl Outbox {
             self.requests.insert(place);
         }
         announcement.number = self.last;
+        announcement.attempt = 1;
         self.entries.push(Entry {
             announcement,
             state: State::Waiting,
@@ -87,6 +88,17 @@ impl Outbox {
     pub(super) fn after(&self, number: u64, limit: usize) -> Vec<Announcement> {
         let entries = self.entries[self.end_of(number)..].iter().take(limit);
         entries.map(|entry| entry.announcement.clone()).collect()
+    }
+
+    /// Counts a handing-out of everything that waits in a lane, up to and including this number.
+    pub(super) fn sending(&mut self, destination: &str, number: u64) {
+        let end = self.end_of(number);
+        let Some(lane) = self.lanes.get(destination) else {
+            return;
+        };
+        for &place in lane.waiting.range(..end) {
+            self.entries[place].announcement.attempt += 1;
+        }
     }
 
     pub(super) fn announced(&mut self, destination: &str, number: u64) {

@@ -109,6 +109,7 @@ pub fn announcement(destination: &str, kind: AnnouncementKind, message_id: &str)
         body: vec![0, 159, 255],
         committed_at: TestClock::BEGIN,
         deadline: None,
+        attempt: 1,
     }
 }
 

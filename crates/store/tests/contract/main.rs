@@ -64,7 +64,11 @@ macro_rules! contract {
                 cancelling_needs_a_task_and_its_outcome,
                 a_known_task_is_nobodys_new_child,
             },
-            announcing::{lanes_are_in_commit_order, the_undelivered_are_told},
+            announcing::{
+                lanes_are_in_commit_order,
+                a_repeat_says_which_attempt_it_is,
+                the_undelivered_are_told,
+            },
             reading::{
                 a_fact_is_stored_once,
                 reading_is_as_of_a_moment,
