@@ -24,7 +24,7 @@ const LANES: [&str; 3] = ["events", "results", "salj"];
 const STEPS: usize = 300;
 
 /// What must have been answered and seen in the whole: scripts that are refused everywhere, or nowhere, compare nothing.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 20] = [
     "New(",
     "Known(",
     "Conflict",
@@ -41,6 +41,7 @@ const PARTS: [&str; 19] = [
     "progress: Some((1, ",
     "Avbröts tillsammans",
     "Cancelled together",
+    "attempt: 3",
     "reason: \"nej",
     "not taken before its deadline",
     "Found(CustomerId(\"k2\"))",
@@ -100,6 +101,7 @@ async fn take<B: Bench>(bench: &mut B, step: &Step) -> String {
                 done => told(&done),
             }
         }
+        Step::Sending(lane, upto) => told(&store.sending(lane, *upto).await),
         Step::Announced(lane, number) => told(&store.announced(lane, *number).await),
         Step::Undeliverable(number) => told(&store.undeliverable(*number, &format!("nej {number}")).await),
         Step::Ingest(facts) => told(&store.ingest(facts.clone()).await),

@@ -25,6 +25,7 @@ pub enum Step {
     Start(TaskId, u64),
     Commit(Box<Commit<Fact>>),
     Cancel(TaskId, Box<Outcome>, Vec<Announcement>),
+    Sending(&'static str, u64),
     Announced(&'static str, u64),
     Undeliverable(u64),
     Ingest(Vec<Fact>),
@@ -84,6 +85,7 @@ impl Script {
                 Step::Recover
             }
             13 | 14 => Step::Advance(self.random.below(60) as i64),
+            15 if self.one_in(2) => Step::Sending(self.lane(), self.random.below(self.announced + 1)),
             15 => Step::Announced(self.lane(), self.random.below(self.announced + 1)),
             16 => {
                 let lane = self.lane();
