@@ -41,7 +41,7 @@ const PARTS: [&str; 20] = [
     "progress: Some((1, ",
     "Avbröts tillsammans",
     "Cancelled together",
-    "attempt: 3",
+    "attempt: 2",
     "reason: \"nej",
     "not taken before its deadline",
     "Found(CustomerId(\"k2\"))",
