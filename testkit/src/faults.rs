@@ -12,6 +12,7 @@ use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{
     Acceptance, Commit, CommitError, End, Journal, JournalError, NewTask, TaskCounts, TaskRecord, TaskStatus,
 };
+use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::{CustomerId, Fact};
@@ -240,9 +241,10 @@ impl Journal<Fact> for FaultyStore {
         task: &TaskId,
         outcome: Outcome,
         announcements: Vec<Announcement>,
+        letter: Option<NewLetter>,
     ) -> Result<(), CommitError> {
         self.before_write().await?;
-        let cancelled = self.store.cancel(task, outcome, announcements).await;
+        let cancelled = self.store.cancel(task, outcome, announcements, letter).await;
         self.machine
             .note(|| format!("end of {task} from outside: {cancelled:?}"));
         cancelled?;
@@ -278,10 +280,39 @@ impl Journal<Fact> for FaultyStore {
         self.after_write().await
     }
 
-    async fn undeliverable(&self, number: u64, reason: &str) -> Result<(), JournalError> {
+    async fn undeliverable(
+        &self,
+        number: u64,
+        letter: NewLetter,
+        told: Option<Announcement>,
+    ) -> Result<(), JournalError> {
         self.before_write().await?;
-        self.store.undeliverable(number, reason).await?;
+        self.store.undeliverable(number, letter, told).await?;
         self.after_write().await
+    }
+
+    async fn set_aside(&self, letter: NewLetter, told: Option<Announcement>) -> Result<bool, JournalError> {
+        self.before_write().await?;
+        let new = self.store.set_aside(letter, told).await?;
+        self.after_write().await?;
+        Ok(new)
+    }
+
+    async fn letter(&self, id: &LetterId) -> Result<Option<FullLetter>, JournalError> {
+        self.read().await?;
+        self.store.letter(id).await
+    }
+
+    async fn letters(&self, query: LetterQuery) -> Result<Vec<DeadLetter>, JournalError> {
+        self.read().await?;
+        self.store.letters(query).await
+    }
+
+    async fn end_letters(&self, ends: Vec<(LetterId, LetterEnd)>) -> Result<Vec<LetterId>, JournalError> {
+        self.before_write().await?;
+        let ended = self.store.end_letters(ends).await?;
+        self.after_write().await?;
+        Ok(ended)
     }
 
     fn store_id(&self) -> String {
@@ -343,6 +374,11 @@ impl Store for FaultyStore {
     async fn waiting_announcements(&self) -> Result<Vec<(String, u64)>, JournalError> {
         self.read().await?;
         self.store.waiting_announcements().await
+    }
+
+    async fn open_letters(&self) -> Result<u64, JournalError> {
+        self.read().await?;
+        self.store.open_letters().await
     }
 
     async fn put_conversation(&self, id: &str, json: &str, expires: Timestamp) -> Result<(), JournalError> {

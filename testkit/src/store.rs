@@ -18,6 +18,7 @@ use kunder_domain::fact::Fact;
 mod commit;
 mod facts;
 mod journal;
+mod letters;
 mod outbox;
 mod portfolio;
 mod tasks;
@@ -25,6 +26,7 @@ mod tasks;
 pub use facts::InitialFacts;
 
 use facts::Facts;
+use letters::Letters;
 use outbox::Outbox;
 use tasks::Tasks;
 
@@ -45,6 +47,7 @@ struct Inner {
 struct Memory {
     tasks: Tasks,
     outbox: Outbox,
+    letters: Letters,
     facts: Facts,
     artifacts: BTreeMap<String, Vec<u8>>,
     /// By id: until when, and the JSON.
@@ -112,6 +115,10 @@ impl Store for SimStore {
 
     async fn waiting_announcements(&self) -> Result<Vec<(String, u64)>, JournalError> {
         Ok(self.memory().outbox.waiting_counts())
+    }
+
+    async fn open_letters(&self) -> Result<u64, JournalError> {
+        Ok(self.memory().letters.open_count())
     }
 
     async fn put_conversation(&self, id: &str, json: &str, expires: Timestamp) -> Result<(), JournalError> {

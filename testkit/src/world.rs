@@ -231,6 +231,7 @@ impl World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             journal: Arc::new(store.clone()) as Arc<dyn Journal<Fact>>,
             bus: Arc::new(Announcer::new(Arc::clone(&self.broker))),
+            subjects: runtime.subjects().clone(),
             announced: runtime.announced(),
             stop: stopped.clone(),
         };

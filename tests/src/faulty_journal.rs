@@ -9,6 +9,7 @@ use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{
     Acceptance, Commit, CommitError, Journal, JournalError, NewTask, TaskCounts, TaskRecord, TaskStatus,
 };
+use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
 use kunder_domain::fact::Fact;
 use kunder_store::SqliteStore;
@@ -97,8 +98,9 @@ impl Journal<Fact> for FaultyJournal {
         task: &TaskId,
         outcome: Outcome,
         announcements: Vec<Announcement>,
+        letter: Option<NewLetter>,
     ) -> Result<(), CommitError> {
-        self.store.cancel(task, outcome, announcements).await
+        self.store.cancel(task, outcome, announcements, letter).await
     }
 
     async fn counts(&self) -> Result<TaskCounts, JournalError> {
@@ -121,8 +123,29 @@ impl Journal<Fact> for FaultyJournal {
         self.store.announced(destination, number).await
     }
 
-    async fn undeliverable(&self, number: u64, reason: &str) -> Result<(), JournalError> {
-        self.store.undeliverable(number, reason).await
+    async fn undeliverable(
+        &self,
+        number: u64,
+        letter: NewLetter,
+        told: Option<Announcement>,
+    ) -> Result<(), JournalError> {
+        self.store.undeliverable(number, letter, told).await
+    }
+
+    async fn set_aside(&self, letter: NewLetter, told: Option<Announcement>) -> Result<bool, JournalError> {
+        self.store.set_aside(letter, told).await
+    }
+
+    async fn letter(&self, id: &LetterId) -> Result<Option<FullLetter>, JournalError> {
+        self.store.letter(id).await
+    }
+
+    async fn letters(&self, query: LetterQuery) -> Result<Vec<DeadLetter>, JournalError> {
+        self.store.letters(query).await
+    }
+
+    async fn end_letters(&self, ends: Vec<(LetterId, LetterEnd)>) -> Result<Vec<LetterId>, JournalError> {
+        self.store.end_letters(ends).await
     }
 
     fn store_id(&self) -> String {

@@ -217,6 +217,7 @@ async fn a_destination_that_is_away_waits_alone_and_gets_everything_in_order_whe
         clock: Arc::clone(&world.clock),
         journal: Arc::new(world.store.clone()) as Arc<dyn Journal<Fact>>,
         bus: Arc::clone(&bus) as Arc<dyn Bus>,
+        subjects: world.runtime.subjects().clone(),
         announced: world.runtime.announced(),
         stop: stopped,
     };
@@ -315,6 +316,7 @@ async fn what_may_have_been_sent_says_so() {
         clock: Arc::clone(&world.clock),
         journal: Arc::new(world.store.clone()) as Arc<dyn Journal<Fact>>,
         bus: Arc::clone(&bus) as Arc<dyn Bus>,
+        subjects: world.runtime.subjects().clone(),
         announced: world.runtime.announced(),
         stop: stopped,
     };

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::id::{AgentName, TaskId};
 use crate::journal::TaskStatus;
+use crate::letter::NewLetter;
 use crate::outcome::Outcome;
 
 /// Why something was not accepted. Nothing of it was journaled.
@@ -172,4 +173,7 @@ pub trait Door: Send + Sync + 'static {
 
     /// An event from another process. Durable when it returns.
     async fn incoming(&self, incoming: Incoming) -> Result<Receipt, Refusal>;
+
+    /// A message that was given up, with what it holds. Durable when it returns; a second time changes nothing.
+    async fn set_aside(&self, letter: NewLetter) -> Result<(), Refusal>;
 }

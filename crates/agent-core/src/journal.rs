@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::bus::Announcement;
 use crate::decision::{Artifact, Expect};
 use crate::id::{AgentName, TaskId};
+use crate::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use crate::outcome::Outcome;
 use crate::task::Task;
 
@@ -114,6 +115,8 @@ pub struct Commit<C> {
     /// Numbers are given by the store.
     pub announcements: Vec<Announcement>,
     pub artifacts: Vec<Artifact>,
+    /// What it leaves behind where it ends a task that could not be worked on. Told of by one of the announcements.
+    pub letter: Option<NewLetter>,
 }
 
 /// How a commit leaves its task.
@@ -189,12 +192,14 @@ pub trait Journal<C: Send + 'static>: Send + Sync + 'static {
     /// Outcomes of the children a task waited for, in the order they were asked for.
     async fn children(&self, parent: &TaskId) -> Result<Vec<Outcome>, JournalError>;
 
-    /// Ends every open child of a task as cancelled, and the task itself with `outcome`, in one transaction.
+    /// Ends every open child of a task as cancelled, and the task itself with `outcome`, in one transaction,
+    /// with the letter it leaves behind, if any.
     async fn cancel(
         &self,
         task: &TaskId,
         outcome: Outcome,
         announcements: Vec<Announcement>,
+        letter: Option<NewLetter>,
     ) -> Result<(), CommitError>;
 
     async fn counts(&self) -> Result<TaskCounts, JournalError>;
@@ -212,8 +217,27 @@ pub trait Journal<C: Send + 'static>: Send + Sync + 'static {
     /// Marks announcements of a destination as taken, up to and including this number.
     async fn announced(&self, destination: &str, number: u64) -> Result<(), JournalError>;
 
-    /// Takes one announcement out of its lane as undeliverable, with the reason.
-    async fn undeliverable(&self, number: u64, reason: &str) -> Result<(), JournalError>;
+    /// Takes one announcement out of its lane as undeliverable, with the reason of the letter, and stores that letter with the
+    /// event that tells of it, in one transaction. One that does not wait any more stays as it is and leaves no letter.
+    async fn undeliverable(
+        &self,
+        number: u64,
+        letter: NewLetter,
+        told: Option<Announcement>,
+    ) -> Result<(), JournalError>;
+
+    /// Stores a letter with the event that tells of it, unless a letter of that id is there already: then nothing changes,
+    /// whatever became of that one. Returns whether it was new.
+    async fn set_aside(&self, letter: NewLetter, told: Option<Announcement>) -> Result<bool, JournalError>;
+
+    async fn letter(&self, id: &LetterId) -> Result<Option<FullLetter>, JournalError>;
+
+    /// Letters without their content, by their numbers.
+    async fn letters(&self, query: LetterQuery) -> Result<Vec<DeadLetter>, JournalError>;
+
+    /// Ends letters, all in one transaction, and returns those that it ended: others stay as they are (see [`LetterEnd`]). An announcement is put into the outbox only with the end of its letter, and its first
+    /// try no longer counts as undelivered. Each replay is counted.
+    async fn end_letters(&self, ends: Vec<(LetterId, LetterEnd)>) -> Result<Vec<LetterId>, JournalError>;
 
     /// The id of this store, made once.
     fn store_id(&self) -> String;

@@ -12,6 +12,7 @@ pub mod event;
 pub mod fit;
 pub mod id;
 pub mod journal;
+pub mod letter;
 pub mod outcome;
 pub mod runtime;
 pub mod subject;

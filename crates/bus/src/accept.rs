@@ -243,17 +243,20 @@ impl<B: Broker> Acceptor<B> {
     /// Writes a dead letter, and only then ends the message: in the other order a crash between the two would lose it.
     async fn put_away(&self, message: &dyn Delivery, refusal: &Refusal) {
         let subject = message.subject();
+        let place = message.place().ok();
         let letter = Letter {
             origin: Origin {
                 stream: self.source.stream(self.broker.streams()),
-                sequence: message.place().map(|place| place.sequence).unwrap_or_default(),
+                sequence: place.map_or(0, |place| place.sequence),
+                published_ns: place.map_or(0, |place| place.published_ns),
                 subject,
             },
             headers: Some(message.headers()),
             payload: message.payload(),
             refusal,
         };
-        if let Err(error) = letter::write(self.broker.as_ref(), &letter).await {
+        let now = self.clock.now();
+        if let Err(error) = letter::set_aside(self.broker.as_ref(), self.door.as_ref(), &letter, now).await {
             warn!(
                 subject,
                 error, "cannot write a dead letter, the message comes again"
@@ -261,7 +264,11 @@ impl<B: Broker> Acceptor<B> {
             return again(message, AGAIN_AFTER).await;
         }
         warn!(subject, code = refusal.code.number(), %refusal, "refused for good, see the dead letter");
-        let reason = headers::one_line(&refusal.to_string(), 200);
+        let reason = format!(
+            "{}{}",
+            letter::SET_ASIDE,
+            headers::one_line(&refusal.to_string(), 200)
+        );
         if let Err(error) = message.end(&reason).await {
             warn!(subject, error, "cannot end a refused message, it comes again");
         }

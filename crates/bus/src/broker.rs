@@ -21,6 +21,8 @@ pub struct StreamNames {
     pub inbox: String,
     /// Dead letters: `KUNDER_DLQ`.
     pub letters: String,
+    /// What the broker gives up on: `KUNDER_ADVISORIES`.
+    pub advisories: String,
 }
 
 impl StreamNames {
@@ -34,6 +36,7 @@ impl StreamNames {
             events: name("EVENTS"),
             inbox: name("IN"),
             letters: name("DLQ"),
+            advisories: name("ADVISORIES"),
         }
     }
 

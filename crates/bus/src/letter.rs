@@ -1,6 +1,8 @@
 //! Dead letters on their stream: the message as it came, with why it was refused.
 
-use kunder_agent_core::door::Refusal;
+use jiff::Timestamp;
+use kunder_agent_core::door::{Door, Refusal};
+use kunder_agent_core::letter::{LetterKind, NewLetter};
 
 use crate::broker::{Broker, Condition, Headers, Outgoing};
 use crate::headers;
@@ -20,11 +22,40 @@ pub(crate) struct Letter<'a> {
 pub(crate) struct Origin<'a> {
     pub(crate) stream: &'a str,
     pub(crate) sequence: u64,
+    /// When the broker stored it, in nanoseconds of Unix time.
+    pub(crate) published_ns: i128,
     pub(crate) subject: &'a str,
 }
 
-/// Writes it; repeats are recognised by where the message stood.
-pub(crate) async fn write<B: Broker>(broker: &B, letter: &Letter<'_>) -> Result<(), String> {
+/// How the reason begins for which we end a message ourselves: its letter is written by then.
+pub(crate) const SET_ASIDE: &str = "set aside: ";
+
+/// Writes a letter to its stream and hands it in, to be read and replayed; repeats are recognised by where the message stood.
+pub(crate) async fn set_aside<B: Broker>(
+    broker: &B,
+    door: &dyn Door,
+    letter: &Letter<'_>,
+    now: Timestamp,
+) -> Result<(), String> {
+    write(broker, letter).await?;
+    let Origin {
+        stream,
+        sequence,
+        published_ns,
+        subject,
+    } = letter.origin;
+    let place = format!("{stream}/{sequence}/{published_ns}");
+    let agent = subject.strip_prefix(&format!("{}.task.", broker.streams().process));
+    let to = agent.and_then(|rest| rest.split('.').next()).unwrap_or(stream);
+    let reason = letter.refusal.to_string();
+    let kept = NewLetter::new(LetterKind::Message, to, &place, &reason, now).holding(subject, letter.payload);
+    let headers = letter.headers.cloned().unwrap_or_default();
+    door.set_aside(NewLetter { headers, ..kept })
+        .await
+        .map_err(|refusal| refusal.to_string())
+}
+
+async fn write<B: Broker>(broker: &B, letter: &Letter<'_>) -> Result<(), String> {
     let mut headers = headers_of(letter);
     let message_id = format!("dlq-{}-{}", letter.origin.stream, letter.origin.sequence);
     let id_bytes = "Nats-Msg-Id".len() + message_id.len() + 4;

@@ -1,4 +1,4 @@
-//! The bus over NATS: one connection, five streams, the services of the agents.
+//! The bus over NATS: one connection, six streams, the services of the agents.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use kunder_agent_core::clock::Clock;
 use kunder_agent_core::subject::Subjects;
 use tokio::sync::watch;
 
+mod advisories;
 mod broker;
 pub(crate) mod client;
 pub(crate) mod config;

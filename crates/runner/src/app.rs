@@ -111,6 +111,7 @@ impl App {
                 clock: Arc::clone(&clock),
                 journal: Arc::new(store.clone()) as Arc<dyn Journal<Fact>>,
                 bus: Arc::clone(bus),
+                subjects: runtime.subjects().clone(),
                 announced: runtime.announced(),
                 stop: stopped,
             };

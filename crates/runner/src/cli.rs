@@ -3,6 +3,7 @@
 mod ask;
 mod demo;
 mod digest;
+mod dlq;
 mod events;
 mod failure;
 mod import;
@@ -74,6 +75,9 @@ enum Command {
     /// Send an Input Protocol envelope, follow a task, cancel it, list tasks
     #[command(subcommand)]
     Task(task::TaskCommand),
+    /// Dead letters, what was given up: read them, try them once more, put them aside
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
     /// Import customers and what is known of them from files
     Import(import::ImportArgs),
     /// What was announced: events, and tasks for other processes
@@ -197,6 +201,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Serve => serve::run(&common, clock).await,
         Command::Ask(args) => ask::run(&common, args, clock).await,
         Command::Task(command) => task::run(&common, command, clock).await,
+        Command::Dlq(command) => dlq::run(&common, command, clock).await,
         Command::Import(args) => import::run(&common, &args, clock).await,
         Command::Events(args) => events::run(&common, &args, clock).await,
         Command::Schema { out } => {

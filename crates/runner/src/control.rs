@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use kunder_agent_core::door::{Receipt, Refusal};
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::TaskStatus;
+use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterId};
 use kunder_agent_core::outcome::Outcome;
 use kunder_agent_core::task::Locale;
 use kunder_domain::fact::Fact;
@@ -56,6 +57,28 @@ pub enum Request {
         limit: usize,
     },
     Doctor,
+    /// Dead letters, the newest first: those numbered below `before`, the open ones or all.
+    Letters {
+        before: Option<u64>,
+        limit: usize,
+        all: bool,
+    },
+    Letter {
+        id: LetterId,
+    },
+    /// Tries once more what a letter holds.
+    Replay {
+        id: LetterId,
+    },
+    /// Tries once more what the next open letters hold, the oldest first: those numbered above `after` and up to `upto`,
+    /// which is the newest one where it is not given.
+    ReplayNext {
+        after: u64,
+        upto: Option<u64>,
+    },
+    Drop {
+        id: LetterId,
+    },
     /// Waits until nothing is queued or running, at most `wait_ms`.
     Settle {
         wait_ms: u64,
@@ -109,8 +132,33 @@ pub enum Response {
     Imported(Imported),
     Events(Vec<EventLine>),
     Doctor(Box<Diagnosis>),
-    Settled { open: u64 },
+    Letters(Vec<DeadLetter>),
+    /// A letter with its content.
+    Letter(Box<FullLetter>),
+    /// A letter after it was dealt with.
+    Ended(Box<DeadLetter>),
+    Replays(Replays),
+    Settled {
+        open: u64,
+    },
     Refused(Refusal),
+}
+
+/// What became of a number of letters.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replays {
+    pub replayed: u64,
+    /// Letters that stay open, with the reason.
+    pub refused: Vec<(LetterId, String)>,
+    /// Where to go on.
+    pub after: u64,
+    pub upto: u64,
+    /// Whether letters are left.
+    pub more: bool,
+    /// Set when there is no place for more now: go on after this many milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// What an import did.

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::service::Service;
 
+/// Messages that were not delivered are named up to this many.
+const UNDELIVERED_NAMED_MAX: usize = 10;
+
 /// What the composition root knows.
 pub struct Setting {
     pub data: String,
@@ -97,12 +100,30 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         diagnosis.losses.extend(report.warnings);
     }
     let undelivered = service.store.undelivered().await.map_err(|error| away(&error))?;
-    diagnosis.warnings.extend(undelivered.iter().map(|message| {
-        format!(
-            "not delivered to {}: {} ({})",
-            message.destination, message.subject, message.reason
-        )
-    }));
+    let more = undelivered.len().saturating_sub(UNDELIVERED_NAMED_MAX);
+    diagnosis
+        .warnings
+        .extend(undelivered.iter().take(UNDELIVERED_NAMED_MAX).map(|message| {
+            format!(
+                "not delivered to {}: {} ({})",
+                message.destination, message.subject, message.reason
+            )
+        }));
+    if more > 0 {
+        diagnosis
+            .warnings
+            .push(format!("and {more} more were not delivered"));
+    }
+    let letters = service.store.open_letters().await.map_err(|error| away(&error))?;
+    if letters > 0 {
+        let (count, wait) = match letters {
+            1 => ("1 dead letter".to_owned(), "waits"),
+            _ => (format!("{letters} dead letters"), "wait"),
+        };
+        diagnosis
+            .warnings
+            .push(format!("{count} {wait} to be read: kunder dlq list"));
+    }
     Ok(diagnosis)
 }
 

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod doctor;
+pub mod letters;
 pub mod progress;
 pub mod relay;
 pub mod routing;

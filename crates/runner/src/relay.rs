@@ -7,9 +7,11 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use kunder_agent_core::bus::{AnnounceError, Bus};
+use kunder_agent_core::bus::{AnnounceError, Announcement, Bus};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::journal::{Journal, JournalError};
+use kunder_agent_core::letter::NewLetter;
+use kunder_agent_core::subject::Subjects;
 use tokio::sync::{Notify, watch};
 
 /// Announcements taken from the outbox at a time.
@@ -22,6 +24,8 @@ pub struct Relay<C> {
     pub clock: Arc<dyn Clock>,
     pub journal: Arc<dyn Journal<C>>,
     pub bus: Arc<dyn Bus>,
+    /// Whose dead letters it tells of.
+    pub subjects: Subjects,
     /// Notified when the outbox has something new.
     pub announced: Arc<Notify>,
     /// Becomes true when the relay should stop.
@@ -138,7 +142,7 @@ impl<C: Send + 'static> Relay<C> {
                     reason,
                     "an announcement is refused"
                 );
-                self.journal.undeliverable(next.number, &reason).await?;
+                self.give_up(next, &reason).await?;
                 Ok(Lane::More)
             }
             AnnounceError::Unavailable(reason) if overdue => {
@@ -148,11 +152,20 @@ impl<C: Send + 'static> Relay<C> {
                     reason,
                     "an announcement is not delivered by its deadline"
                 );
-                self.journal.undeliverable(next.number, &reason).await?;
+                self.give_up(next, &reason).await?;
                 Ok(Lane::More)
             }
             AnnounceError::Unavailable(reason) => Ok(Lane::Stuck(reason)),
         }
+    }
+
+    /// Takes an announcement out of its lane and leaves a letter, for somebody to read.
+    async fn give_up(&self, announcement: &Announcement, reason: &str) -> Result<(), JournalError> {
+        let letter = NewLetter::of_announcement(announcement, reason, self.clock.now());
+        let told = letter.event(&self.subjects);
+        self.journal
+            .undeliverable(announcement.number, letter, told)
+            .await
     }
 }
 

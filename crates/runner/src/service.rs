@@ -11,6 +11,7 @@ use kunder_agent_core::door::{AgentCard, Answer, Door, Incoming, Receipt, Refusa
 use kunder_agent_core::envelope::{Envelope, is_traceparent, read};
 use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::TaskStatus;
+use kunder_agent_core::letter::NewLetter;
 use kunder_agent_core::runtime::Runtime;
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
@@ -55,7 +56,7 @@ impl Service {
 
     /// Ids and subjects that are ours alone: nobody outside may take the place of a task that follows from another,
     /// or have an outcome sent where our own messages go.
-    fn is_free(&self, task: &Task) -> Result<(), Refusal> {
+    pub(crate) fn is_free(&self, task: &Task) -> Result<(), Refusal> {
         if task.task_id.is_derived() {
             return Err(Refusal::field(
                 "taskId",
@@ -110,6 +111,13 @@ impl Service {
                 })
             }
             Request::Events { after, limit } => Response::Events(self.events(after, limit.min(1_000)).await?),
+            Request::Letters { before, limit, all } => {
+                Response::Letters(self.letters(before, limit.min(1_000), all).await?)
+            }
+            Request::Letter { id } => Response::Letter(Box::new(self.letter(&id).await?)),
+            Request::Replay { id } => Response::Ended(Box::new(self.replay(&id).await?)),
+            Request::ReplayNext { after, upto } => Response::Replays(self.replay_next(after, upto).await?),
+            Request::Drop { id } => Response::Ended(Box::new(self.drop_letter(&id).await?)),
             Request::Doctor => Response::Doctor(Box::new(doctor::diagnose(self).await?)),
             Request::Settle { wait_ms } => Response::Settled {
                 open: self.settle(limit(wait_ms)).await?,
@@ -141,7 +149,7 @@ impl Service {
     }
 }
 
-fn away(error: &impl std::fmt::Display) -> Refusal {
+pub(crate) fn away(error: &impl std::fmt::Display) -> Refusal {
     Refusal::new(RefusalCode::Unavailable, error.to_string())
 }
 
@@ -288,6 +296,16 @@ impl Door for Service {
                 })
             }
         }
+    }
+
+    async fn set_aside(&self, letter: NewLetter) -> Result<(), Refusal> {
+        let told = letter.event(self.runtime.subjects());
+        self.store
+            .set_aside(letter, told)
+            .await
+            .map_err(|error| away(&error))?;
+        self.runtime.announced().notify_one();
+        Ok(())
     }
 }
 

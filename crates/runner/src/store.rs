@@ -21,6 +21,9 @@ pub trait Store: Journal<Fact> + Portfolio {
     /// How many announcements wait, per destination, in the order of their names.
     async fn waiting_announcements(&self) -> Result<Vec<(String, u64)>, JournalError>;
 
+    /// How many letters nobody has dealt with.
+    async fn open_letters(&self) -> Result<u64, JournalError>;
+
     /// Keeps what a conversation stands at, as JSON, until `expires`; an earlier one of the same id is replaced.
     async fn put_conversation(&self, id: &str, json: &str, expires: Timestamp) -> Result<(), JournalError>;
 
@@ -46,6 +49,10 @@ impl Store for SqliteStore {
 
     async fn waiting_announcements(&self) -> Result<Vec<(String, u64)>, JournalError> {
         Self::waiting_announcements(self).await
+    }
+
+    async fn open_letters(&self) -> Result<u64, JournalError> {
+        Self::open_letters(self).await
     }
 
     async fn put_conversation(&self, id: &str, json: &str, expires: Timestamp) -> Result<(), JournalError> {

@@ -4,12 +4,14 @@ use jiff::Timestamp;
 use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::CommitError;
+use kunder_agent_core::letter::NewLetter;
 use kunder_agent_core::outcome::Outcome;
 use kunder_agent_core::task::Task;
 use rusqlite::{Connection, params};
 
 use crate::commit::{OutcomeRow, finish, hold, join};
 use crate::error::Failure;
+use crate::letters::LetterRow;
 use crate::moment::moment;
 use crate::outbox::AnnouncementRow;
 
@@ -19,6 +21,7 @@ pub(crate) struct Cancellation {
     outcome: Outcome,
     row: OutcomeRow,
     announcements: Vec<AnnouncementRow>,
+    letter: Option<LetterRow>,
 }
 
 impl Cancellation {
@@ -26,6 +29,7 @@ impl Cancellation {
         task: TaskId,
         outcome: Outcome,
         announcements: &[Announcement],
+        letter: Option<&NewLetter>,
     ) -> Result<Self, CommitError> {
         let invalid = |reason: String| CommitError::Invalid {
             task: task.clone(),
@@ -40,11 +44,16 @@ impl Cancellation {
         let row = OutcomeRow::new(&outcome).map_err(|error| invalid(error.to_string()))?;
         let announcements =
             AnnouncementRow::all(announcements).map_err(|error| invalid(error.to_string()))?;
+        let letter = letter
+            .map(LetterRow::new)
+            .transpose()
+            .map_err(|error| invalid(error.to_string()))?;
         Ok(Self {
             task,
             outcome,
             row,
             announcements,
+            letter,
         })
     }
 
@@ -66,6 +75,9 @@ impl Cancellation {
         finish(connection, held.number, &self.row)?;
         for announcement in &self.announcements {
             announcement.insert(connection)?;
+        }
+        if let Some(letter) = &self.letter {
+            letter.insert(connection)?;
         }
         join(connection, held.parent.as_deref())?;
         Ok(())

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::artifact::{Staged, artifact_path};
 use crate::error::Failure;
 use crate::facts::{self, FactRow};
+use crate::letters::LetterRow;
 use crate::moment::{nanos, signed, unsigned};
 use crate::open::SqliteStore;
 use crate::outbox::AnnouncementRow;
@@ -26,6 +27,7 @@ pub(crate) struct Prepared {
     follow_ups: Vec<TaskRow>,
     announcements: Vec<AnnouncementRow>,
     artifacts: Vec<Staged>,
+    letter: Option<LetterRow>,
 }
 
 enum PreparedEnd {
@@ -115,6 +117,12 @@ impl Prepared {
             .collect::<Result<_, _>>()
             .map_err(unwritable)?;
         let announcements = AnnouncementRow::all(&commit.announcements).map_err(unwritable)?;
+        let letter = commit
+            .letter
+            .as_ref()
+            .map(LetterRow::new)
+            .transpose()
+            .map_err(unwritable)?;
         let mut targets = Vec::with_capacity(commit.artifacts.len());
         for artifact in &commit.artifacts {
             let target = artifact_path(store.data_dir(), &artifact.path)
@@ -138,6 +146,7 @@ impl Prepared {
             follow_ups,
             announcements,
             artifacts,
+            letter,
         })
     }
 
@@ -173,6 +182,9 @@ impl Prepared {
         }
         for announcement in &self.announcements {
             announcement.insert(connection)?;
+        }
+        if let Some(letter) = &self.letter {
+            letter.insert(connection)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{
     Acceptance, Commit, CommitError, Journal, JournalError, NewTask, TaskCounts, TaskRecord, TaskStatus,
 };
+use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
 use kunder_domain::fact::Fact;
 use rusqlite::{Connection, params};
@@ -14,6 +15,7 @@ use rusqlite::{Connection, params};
 use crate::cancel::Cancellation;
 use crate::commit::Prepared;
 use crate::error::Failure;
+use crate::letters;
 use crate::moment::{moment, nanos, signed, unsigned};
 use crate::open::SqliteStore;
 use crate::outbox;
@@ -131,8 +133,9 @@ impl Journal<Fact> for SqliteStore {
         task: &TaskId,
         outcome: Outcome,
         announcements: Vec<Announcement>,
+        letter: Option<NewLetter>,
     ) -> Result<(), CommitError> {
-        let cancellation = Cancellation::new(task.clone(), outcome, &announcements)?;
+        let cancellation = Cancellation::new(task.clone(), outcome, &announcements, letter.as_ref())?;
         self.write(move |connection| cancellation.apply(connection))
             .await?;
         Ok(())
@@ -163,11 +166,30 @@ impl Journal<Fact> for SqliteStore {
         Ok(self.inner.mark_announced(destination, number).await?)
     }
 
-    async fn undeliverable(&self, number: u64, reason: &str) -> Result<(), JournalError> {
-        let reason = reason.to_owned();
-        self.write(move |connection| Ok(outbox::mark_undeliverable(connection, number, &reason)?))
-            .await?;
+    async fn undeliverable(
+        &self,
+        number: u64,
+        letter: NewLetter,
+        told: Option<Announcement>,
+    ) -> Result<(), JournalError> {
+        self.store_letter(&letter, told.as_ref(), Some(number)).await?;
         Ok(())
+    }
+
+    async fn set_aside(&self, letter: NewLetter, told: Option<Announcement>) -> Result<bool, JournalError> {
+        Ok(self.store_letter(&letter, told.as_ref(), None).await?)
+    }
+
+    async fn letter(&self, id: &LetterId) -> Result<Option<FullLetter>, JournalError> {
+        Ok(self.read(|connection| letters::full(connection, id))?)
+    }
+
+    async fn letters(&self, query: LetterQuery) -> Result<Vec<DeadLetter>, JournalError> {
+        Ok(self.read(|connection| letters::letters(connection, query))?)
+    }
+
+    async fn end_letters(&self, ends: Vec<(LetterId, LetterEnd)>) -> Result<Vec<LetterId>, JournalError> {
+        Ok(self.store_ends(ends).await?)
     }
 
     fn store_id(&self) -> String {

@@ -12,6 +12,7 @@ mod facts;
 mod folder;
 mod inspect;
 mod journal;
+mod letters;
 mod moment;
 mod open;
 mod outbox;

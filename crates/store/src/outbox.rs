@@ -27,7 +27,7 @@ impl AnnouncementRow {
         announcements.iter().map(Self::new).collect()
     }
 
-    fn new(announcement: &Announcement) -> Result<Self, serde_json::Error> {
+    pub(crate) fn new(announcement: &Announcement) -> Result<Self, serde_json::Error> {
         Ok(Self {
             destination: announcement.destination.clone(),
             kind: kind_text(announcement.kind),
@@ -61,7 +61,7 @@ impl AnnouncementRow {
     }
 }
 
-fn kind_text(kind: AnnouncementKind) -> &'static str {
+pub(crate) fn kind_text(kind: AnnouncementKind) -> &'static str {
     match kind {
         AnnouncementKind::Result => "result",
         AnnouncementKind::Event => "event",
@@ -70,7 +70,7 @@ fn kind_text(kind: AnnouncementKind) -> &'static str {
     }
 }
 
-fn kind_of(text: &str) -> Result<AnnouncementKind, Failure> {
+pub(crate) fn kind_of(text: &str) -> Result<AnnouncementKind, Failure> {
     match text {
         "result" => Ok(AnnouncementKind::Result),
         "event" => Ok(AnnouncementKind::Event),
@@ -141,11 +141,16 @@ pub(crate) fn destinations(connection: &Connection) -> Result<Vec<String>, Failu
     Ok(names)
 }
 
-pub(crate) fn mark_undeliverable(connection: &Connection, number: u64, reason: &str) -> rusqlite::Result<()> {
-    connection
+/// Whether it waited.
+pub(crate) fn mark_undeliverable(
+    connection: &Connection,
+    number: u64,
+    reason: &str,
+) -> rusqlite::Result<bool> {
+    let marked = connection
         .prepare_cached("UPDATE outbox SET state = 2, reason = ?2 WHERE number = ?1 AND state = 0")?
         .execute(params![signed(number), reason])?;
-    Ok(())
+    Ok(marked == 1)
 }
 
 /// Counts a handing-out of everything that waits in a lane, up to and including this number.

@@ -7,6 +7,7 @@ use kunder::store::artifact_path;
 use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{Commit, CommitError, End, NewTask};
+use kunder_agent_core::letter::NewLetter;
 use kunder_agent_core::outcome::Outcome;
 use kunder_domain::fact::Fact;
 
@@ -24,6 +25,7 @@ impl Memory {
             follow_ups,
             announcements,
             artifacts,
+            letter,
             ..
         } = commit;
         for artifact in artifacts {
@@ -50,6 +52,9 @@ impl Memory {
         for announcement in announcements {
             self.outbox.insert(announcement);
         }
+        if let Some(letter) = letter {
+            self.letters.insert(letter);
+        }
         Ok(())
     }
 
@@ -58,6 +63,7 @@ impl Memory {
         task: &TaskId,
         outcome: Outcome,
         announcements: Vec<Announcement>,
+        letter: Option<NewLetter>,
     ) -> Result<(), CommitError> {
         check_outcome(task, &outcome)?;
         let place = self.open(task)?;
@@ -69,6 +75,9 @@ impl Memory {
         self.end(place, outcome);
         for announcement in announcements {
             self.outbox.insert(announcement);
+        }
+        if let Some(letter) = letter {
+            self.letters.insert(letter);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{
     Acceptance, Commit, CommitError, Journal, JournalError, NewTask, TaskCounts, TaskRecord, TaskStatus,
 };
+use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
 use kunder_domain::fact::Fact;
 
@@ -73,8 +74,9 @@ impl Journal<Fact> for SimStore {
         task: &TaskId,
         outcome: Outcome,
         announcements: Vec<Announcement>,
+        letter: Option<NewLetter>,
     ) -> Result<(), CommitError> {
-        self.memory().cancel(task, outcome, announcements)
+        self.memory().cancel(task, outcome, announcements, letter)
     }
 
     async fn counts(&self) -> Result<TaskCounts, JournalError> {
@@ -100,9 +102,34 @@ impl Journal<Fact> for SimStore {
         Ok(())
     }
 
-    async fn undeliverable(&self, number: u64, reason: &str) -> Result<(), JournalError> {
-        self.memory().outbox.undeliverable(number, reason);
+    async fn undeliverable(
+        &self,
+        number: u64,
+        letter: NewLetter,
+        told: Option<Announcement>,
+    ) -> Result<(), JournalError> {
+        self.memory().undeliverable(number, letter, told);
         Ok(())
+    }
+
+    async fn set_aside(&self, letter: NewLetter, told: Option<Announcement>) -> Result<bool, JournalError> {
+        Ok(self.memory().set_aside(letter, told))
+    }
+
+    async fn letter(&self, id: &LetterId) -> Result<Option<FullLetter>, JournalError> {
+        Ok(self.memory().letters.find(id).cloned())
+    }
+
+    async fn letters(&self, query: LetterQuery) -> Result<Vec<DeadLetter>, JournalError> {
+        Ok(self.memory().letters.page(query))
+    }
+
+    async fn end_letters(&self, ends: Vec<(LetterId, LetterEnd)>) -> Result<Vec<LetterId>, JournalError> {
+        let mut memory = self.memory();
+        let ended = ends
+            .into_iter()
+            .filter_map(|(id, end)| memory.end_letter(&id, end).then_some(id));
+        Ok(ended.collect())
     }
 
     fn store_id(&self) -> String {

@@ -13,6 +13,8 @@ enum State {
     Waiting,
     Announced,
     Undeliverable(String),
+    /// A later entry has its place.
+    Replaced,
 }
 
 struct Entry {
@@ -113,17 +115,39 @@ impl Outbox {
         }
     }
 
-    pub(super) fn undeliverable(&mut self, number: u64, reason: &str) {
+    /// Whether it waited.
+    pub(super) fn undeliverable(&mut self, number: u64, reason: &str) -> bool {
         let place = self.end_of(number).wrapping_sub(1);
         let Some(entry) = self.entries.get_mut(place) else {
-            return;
+            return false;
         };
         if entry.announcement.number != number || !matches!(entry.state, State::Waiting) {
-            return;
+            return false;
         }
         entry.state = State::Undeliverable(reason.to_owned());
         if let Some(lane) = self.lanes.get_mut(&entry.announcement.destination) {
             lane.waiting.remove(&place);
+        }
+        true
+    }
+
+    /// Adds what is announced in the place of the one with this message id, which no longer counts as undelivered.
+    /// It may have arrived before, and goes on counting how often it was handed out.
+    pub(super) fn replace(&mut self, destination: &str, message_id: &str, again: Announcement) {
+        let same = |entry: &&mut Entry| {
+            entry.announcement.destination == destination && entry.announcement.message_id == message_id
+        };
+        let mut attempt = 1;
+        if let Some(first) = self.entries.iter_mut().find(same) {
+            attempt = first.announcement.attempt;
+            if matches!(first.state, State::Undeliverable(_)) {
+                first.state = State::Replaced;
+            }
+        }
+        let places = self.entries.len();
+        self.insert(again);
+        if let Some(added) = self.entries.get_mut(places) {
+            added.announcement.attempt = attempt;
         }
     }
 
@@ -137,7 +161,7 @@ impl Outbox {
                     .is_some_and(|deadline| deadline <= now)
                     .then_some(LATE)?,
                 State::Undeliverable(reason) => reason,
-                State::Announced => return None,
+                State::Announced | State::Replaced => return None,
             };
             Some(Undelivered {
                 destination: announcement.destination.clone(),

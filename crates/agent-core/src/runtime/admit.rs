@@ -21,6 +21,24 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     /// A refusal, of which nothing was journaled: 400 for a bad field, 404 for an unknown agent or command,
     /// 409 for an id that belongs to another body, 429 for a full mailbox, 503 while draining or without a store.
     pub async fn submit(&self, envelope: Envelope, addressed: Option<&str>) -> Result<Receipt, Refusal> {
+        self.admit(envelope, addressed, true).await
+    }
+
+    /// Accepts a task that was accepted before, under a new id: also one that an agent asks only itself.
+    ///
+    /// # Errors
+    /// As [`Runtime::submit`].
+    pub async fn replay(&self, task: Task) -> Result<Receipt, Refusal> {
+        let warnings = Vec::new();
+        self.admit(Envelope { task, warnings }, None, false).await
+    }
+
+    async fn admit(
+        &self,
+        envelope: Envelope,
+        addressed: Option<&str>,
+        from_outside: bool,
+    ) -> Result<Receipt, Refusal> {
         let core = &self.core;
         if core.draining.load(Ordering::Acquire) {
             return Err(Refusal::new(RefusalCode::Unavailable, "the runtime is stopping")
@@ -30,7 +48,9 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         let name = resolve(core, &task, addressed)?;
         let slot = &core.slots[&name];
         task.agent = Some(name.to_string());
-        command_exists(&task, &name, slot.agent.commands())?;
+        if from_outside {
+            command_exists(&task, &name, slot.agent.commands())?;
+        }
         if let Err(refusal) = times_fit(core, &task) {
             // A second delivery is answered as the first was, also when its time is over by now.
             if core.journal.status(&task.task_id).await.map_err(away)?.is_none() {

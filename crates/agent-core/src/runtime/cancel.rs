@@ -31,7 +31,7 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
                 Locale::En => format!("{done} of {all} parts were done."),
             });
         }
-        match ending::end_from_outside(&self.core, &record, report).await {
+        match ending::end_from_outside(&self.core, &record, report, None).await {
             Ok(())
             | Err(
                 CommitError::AlreadyDone { .. }

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Core;
-use super::announcements::{event_announcement, request_announcement, results};
+use super::announcements::{event_announcement, request_announcement, results, trace};
 use crate::criteria::{Criterion, Judgement, Verdict, judge};
 use crate::decision::{Artifact, Decision, FollowUp, Resolution};
 use crate::fit::fit;
 use crate::id::TaskId;
 use crate::journal::{Commit, CommitError, End, JournalError, NewTask, TaskRecord};
+use crate::letter::{LetterKind, NewLetter};
 use crate::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
 use crate::task::Locale;
 
@@ -20,7 +21,18 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
     core: &Core<P, C>,
     record: &TaskRecord,
     started: Timestamp,
+    decision: Decision<C>,
+) -> Result<(), CommitError> {
+    commit_leaving(core, record, started, decision, None).await
+}
+
+/// Commits a decision, with the letter it leaves behind.
+async fn commit_leaving<P: Send + Sync, C: Send + 'static>(
+    core: &Core<P, C>,
+    record: &TaskRecord,
+    started: Timestamp,
     mut decision: Decision<C>,
+    letter: Option<NewLetter>,
 ) -> Result<(), CommitError> {
     let now = core.now();
     if core.is_rehearsal(&record.new.task, record.new.now) {
@@ -64,6 +76,7 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
             .iter()
             .map(|request| request_announcement(core, record, request, now)),
     );
+    announcements.extend(letter.as_ref().and_then(|letter| letter.event(&core.subjects)));
     let work_follows = !follow_ups.is_empty() || matches!(end, End::Wait(_)) || record.new.parent.is_some();
     let timers = follow_ups.iter().any(|new| new.not_before.is_some());
     let announces = !announcements.is_empty();
@@ -76,6 +89,7 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
         follow_ups,
         announcements,
         artifacts,
+        letter,
     };
     core.journal.commit(commit).await?;
     if let Some(outcome) = told {
@@ -94,24 +108,53 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
     Ok(())
 }
 
+/// Why a task fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// Trouble of the runtime or of the agent: the task leaves a letter, so that somebody can try it again.
+    Ours,
+    /// Its agent refused it: trying again would change nothing.
+    Task,
+}
+
 /// Ends a task as failed for this reason.
 pub(super) async fn fail<P: Send + Sync, C: Send + 'static>(
     core: &Core<P, C>,
     record: &TaskRecord,
     reason: &str,
+    blame: Blame,
 ) -> Result<(), JournalError> {
     let summary = match record.new.task.locale() {
         Locale::Sv => format!("Uppgiften misslyckades: {reason}."),
         Locale::En => format!("The task failed: {reason}."),
     };
-    let decision = Decision::done(Report::failed(summary.clone(), summary.clone()));
-    match commit(core, record, core.now(), decision).await {
+    let report = Report::failed(summary.clone(), summary);
+    // A rehearsal commits its outcome and nothing else; it can be sent again.
+    let keeps = blame == Blame::Ours && !core.is_rehearsal(&record.new.task, record.new.now);
+    let letter = keeps.then(|| letter(core, record, reason));
+    let decision = Decision::done(report.clone());
+    match commit_leaving(core, record, core.now(), decision, letter.clone()).await {
         Ok(()) | Err(CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. }) => Ok(()),
         // Nothing of it can be what cannot be stored, except what was asked for: it ends without that.
         Err(CommitError::Stale { .. } | CommitError::Invalid { .. }) => {
-            settled(end_from_outside(core, record, Report::failed(summary.clone(), summary)).await)
+            settled(end_from_outside(core, record, report, letter).await)
         }
         Err(CommitError::Unavailable(error)) => Err(error),
+    }
+}
+
+/// What a task that could not be worked on leaves behind.
+fn letter<P, C>(core: &Core<P, C>, record: &TaskRecord, reason: &str) -> NewLetter {
+    let (task, agent) = (&record.new.task, record.new.agent.as_str());
+    let subject = core.subjects.task(agent, task.task_id.as_str());
+    let body = serde_json::to_vec(task).expect("a task is plain data and always serializes");
+    let letter = NewLetter::new(LetterKind::Task, agent, task.task_id.as_str(), reason, core.now());
+    NewLetter {
+        headers: trace(task),
+        // Whole, however large: it was accepted, and a replay needs all of it.
+        body,
+        subject,
+        ..letter
     }
 }
 
@@ -128,7 +171,7 @@ pub(super) async fn expire<P: Send + Sync, C: Send + 'static>(
         Locale::Sv => format!("Tidsgränsen {deadline} passerade innan uppgiften var klar."),
         Locale::En => format!("The deadline {deadline} passed before the task was done."),
     };
-    settled(end_from_outside(core, record, Report::failed(summary.clone(), summary)).await)
+    settled(end_from_outside(core, record, Report::failed(summary.clone(), summary), None).await)
 }
 
 /// Whether a task has ended, by us or by somebody else.
@@ -147,12 +190,14 @@ pub(super) async fn end_from_outside<P: Send + Sync, C: Send + 'static>(
     core: &Core<P, C>,
     record: &TaskRecord,
     report: Report,
+    letter: Option<NewLetter>,
 ) -> Result<(), CommitError> {
     let now = core.now();
     let outcome = bare(core, record, now, report);
-    let announcements = results(core, record, &outcome, now);
+    let mut announcements = results(core, record, &outcome, now);
+    announcements.extend(letter.as_ref().and_then(|letter| letter.event(&core.subjects)));
     core.journal
-        .cancel(record.id(), outcome.clone(), announcements)
+        .cancel(record.id(), outcome.clone(), announcements, letter)
         .await?;
     core.waiters.tell(&Arc::new(outcome));
     core.nudge_all();

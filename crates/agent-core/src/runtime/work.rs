@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Core, ending};
+use super::Core;
+use super::ending::{self, Blame};
 use crate::agent::{AnyAgent, GatherError, Work};
 use crate::clock::Computed;
 use crate::decision::Decision;
@@ -26,6 +27,8 @@ enum Trouble {
     Expired,
     /// It never will.
     Final(String),
+    /// The agent does not take it.
+    Refused(String),
     Store(JournalError),
 }
 
@@ -40,7 +43,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
     if let Err(panic) = ended {
         let reason = format!("the runtime panicked: {}", panic_text(panic.as_ref()));
         tracing::error!(%task, agent = %name, reason, "task fails");
-        settle(core, &record, &reason).await;
+        settle(core, &record, &reason, Blame::Ours).await;
     }
 }
 
@@ -55,6 +58,7 @@ async fn tries<P: Send + Sync + 'static, C: Send + 'static>(
             core,
             record,
             &format!("it was started {} times and never ended", record.tries),
+            Blame::Ours,
         )
         .await;
     }
@@ -67,7 +71,8 @@ async fn tries<P: Send + Sync + 'static, C: Send + 'static>(
         };
         let pause = match trouble {
             Trouble::Settled => return,
-            Trouble::Final(reason) => return settle(core, record, &reason).await,
+            Trouble::Final(reason) => return settle(core, record, &reason, Blame::Ours).await,
+            Trouble::Refused(reason) => return settle(core, record, &reason, Blame::Task).await,
             Trouble::Expired => match ending::expire(core, record).await {
                 Ok(()) => return,
                 Err(error) => {
@@ -82,6 +87,7 @@ async fn tries<P: Send + Sync + 'static, C: Send + 'static>(
                         core,
                         record,
                         &format!("{entity} changed each of {stale} times it was read"),
+                        Blame::Ours,
                     )
                     .await;
                 }
@@ -91,7 +97,13 @@ async fn tries<P: Send + Sync + 'static, C: Send + 'static>(
                 attempt += 1;
                 tracing::warn!(%task, reason, attempt, "try failed");
                 if attempt >= core.config.tries_max {
-                    return settle(core, record, &format!("after {attempt} tries: {reason}")).await;
+                    return settle(
+                        core,
+                        record,
+                        &format!("after {attempt} tries: {reason}"),
+                        Blame::Ours,
+                    )
+                    .await;
                 }
                 core.backoff(attempt)
             }
@@ -113,9 +125,10 @@ async fn settle<P: Send + Sync + 'static, C: Send + 'static>(
     core: &Core<P, C>,
     record: &TaskRecord,
     reason: &str,
+    blame: Blame,
 ) {
     let mut away = 0_u32;
-    while let Err(error) = ending::fail(core, record, reason).await {
+    while let Err(error) = ending::fail(core, record, reason, blame).await {
         away += 1;
         tracing::warn!(task = %record.id(), %error, away, "a failure cannot be stored yet");
         if core.is_draining() {
@@ -183,7 +196,7 @@ async fn gather<P: Send + Sync + 'static, C: Send + 'static>(
     match gathered {
         Ok(Ok(facts)) => Ok(facts),
         Ok(Err(GatherError::Unavailable(reason))) => Err(Trouble::Again(reason)),
-        Ok(Err(GatherError::Refused(reason))) => Err(Trouble::Final(reason)),
+        Ok(Err(GatherError::Refused(reason))) => Err(Trouble::Refused(reason)),
         Err(panic) => Err(Trouble::Again(format!(
             "the agent panicked while gathering: {}",
             panic_text(panic.as_ref())

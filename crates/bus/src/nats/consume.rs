@@ -56,7 +56,10 @@ impl Consumption {
             Source::Inbox => streams.inbox_config(),
         };
         streams.ensure(&self.shared, stream).await?;
-        let config = self.consumer_config();
+        let config = Config {
+            max_deliver: self.deliveries_max().await,
+            ..self.consumer_config()
+        };
         self.shared.jetstream.create_consumer_on_stream(config, self.stream()).await.map_err(|error| {
             BusError::setup(
                 format!("consumer {} of stream {}", self.acceptor.source.consumer(), self.stream()),
@@ -64,6 +67,17 @@ impl Consumption {
                 "a consumer of that name exists with settings that cannot be changed, or another one takes its subjects: delete that one",
             )
         })
+    }
+
+    /// How often the broker hands out a message before it gives up: without end, unless an operator has set a limit on the consumer.
+    /// We set none ourselves, for the broker counts what we give back because we are busy.
+    async fn deliveries_max(&self) -> i64 {
+        let unlimited = -1;
+        let Ok(stream) = self.shared.jetstream.get_stream_no_info(self.stream()).await else {
+            return unlimited;
+        };
+        let known = stream.consumer_info(self.acceptor.source.consumer()).await;
+        known.map_or(unlimited, |info| info.config.max_deliver)
     }
 
     /// Consumes until told to stop; what is being accepted then is brought to its end.

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use async_nats::jetstream::response::Response;
-use kunder_agent_core::door::{Refusal, RefusalCode};
-use serde::Deserialize;
-use serde_json::json;
+use kunder_agent_core::door::{Door, Refusal, RefusalCode};
 use tokio::sync::watch;
 use tracing::{error, warn};
 
@@ -17,23 +14,10 @@ use crate::accept::Source;
 use crate::base64;
 use crate::letter::{self, Letter, Origin};
 
-#[derive(Deserialize)]
-struct Stored {
-    message: StoredMessage,
-}
-
-#[derive(Deserialize)]
-struct StoredMessage {
-    subject: String,
-    #[serde(default)]
-    hdrs: String,
-    #[serde(default)]
-    data: String,
-}
-
 /// Watches for lost connections, each of which such a message may have caused.
 pub(crate) struct Quarantine {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) door: Arc<dyn Door>,
     pub(crate) sources: Vec<Source>,
     pub(crate) stop: watch::Receiver<bool>,
 }
@@ -79,7 +63,7 @@ impl Quarantine {
         let most = u64::try_from(self.shared.config.max_ack_pending).unwrap_or(1);
         let last = info.delivered.stream_sequence.min(first + 4 * most);
         for sequence in first..=last {
-            let Some(stored) = self.stored(name, sequence).await? else {
+            let Some(stored) = self.shared.stored(name, sequence).await? else {
                 continue;
             };
             let headers = base64::decode(&stored.hdrs).unwrap_or_default();
@@ -95,6 +79,7 @@ impl Quarantine {
             let origin = Origin {
                 stream: name,
                 sequence,
+                published_ns: stored.time.as_nanosecond(),
                 subject: &stored.subject,
             };
             let letter = Letter {
@@ -103,27 +88,13 @@ impl Quarantine {
                 payload: &payload,
                 refusal: &refusal,
             };
-            letter::write(self.shared.as_ref(), &letter).await?;
+            let now = self.shared.clock.now();
+            letter::set_aside(self.shared.as_ref(), self.door.as_ref(), &letter, now).await?;
             stream
                 .delete_message(sequence)
                 .await
                 .map_err(|error| with_causes(&error))?;
         }
         Ok(())
-    }
-
-    async fn stored(&self, stream: &str, sequence: u64) -> Result<Option<StoredMessage>, String> {
-        let subject = format!("STREAM.MSG.GET.{stream}");
-        let answer: Response<Stored> = self
-            .shared
-            .jetstream
-            .request(subject, &json!({ "seq": sequence }))
-            .await
-            .map_err(|error| with_causes(&error))?;
-        match answer {
-            Response::Ok(stored) => Ok(Some(stored.message)),
-            // Acknowledged or deleted meanwhile.
-            Response::Err { .. } => Ok(None),
-        }
     }
 }

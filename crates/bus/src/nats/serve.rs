@@ -9,6 +9,7 @@ use kunder_agent_core::door::Door;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::advisories::Advisories;
 use super::consume::Consumption;
 use super::error::BusError;
 use super::quarantine::Quarantine;
@@ -45,6 +46,7 @@ impl NatsBus {
         sources.push(Source::Inbox);
         let quarantine = Quarantine {
             shared: Arc::clone(shared),
+            door: Arc::clone(&door),
             sources: sources.clone(),
             stop: told.clone(),
         };
@@ -67,7 +69,18 @@ impl NatsBus {
             consuming.push((consumption, consumer));
         }
         let (services, endpoints) = services::start(shared, &door, &told).await?;
-        let mut handles = vec![shared.clock.spawn(Box::pin(quarantine.run()))];
+        let advisories = Advisories {
+            shared: Arc::clone(shared),
+            door: Arc::clone(&door),
+            stop: told.clone(),
+        };
+        if let Err(reason) = advisories.set_up().await {
+            warn!(reason, "what the broker gives up on is not kept yet");
+        }
+        let mut handles = vec![
+            shared.clock.spawn(Box::pin(quarantine.run())),
+            shared.clock.spawn(Box::pin(advisories.run())),
+        ];
         for (consumption, consumer) in consuming {
             handles.push(shared.clock.spawn(Box::pin(consumption.run(consumer))));
         }

@@ -1,4 +1,4 @@
-//! The five streams: what each keeps and for how long, and that the broker keeps it as asked.
+//! The six streams: what each keeps and for how long, and that the broker keeps it as asked.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Streams {
         }
     }
 
-    pub(crate) fn names(&self) -> [&str; 5] {
+    pub(crate) fn names(&self) -> [&str; 6] {
         let StreamNames {
             process: _,
             tasks,
@@ -42,8 +42,9 @@ impl Streams {
             events,
             inbox,
             letters,
+            advisories,
         } = &self.names;
-        [tasks, results, events, inbox, letters]
+        [tasks, results, events, inbox, letters, advisories]
     }
 
     pub(crate) fn without_tasks(&self) -> [Config; 4] {
@@ -67,6 +68,23 @@ impl Streams {
             max_messages: self.tasks_max,
             max_age: Duration::ZERO,
             ..self.keeping(&self.names.tasks, "tasks that wait to be accepted")
+        }
+    }
+
+    /// What the broker says of messages that our consumers will not get any more.
+    pub(crate) fn advisories_config(&self) -> Config {
+        let consumers = [
+            format!("{}.*", self.names.tasks),
+            format!("{}.runner", self.names.inbox),
+        ];
+        let both = |consumer: &String| {
+            ["MAX_DELIVERIES", "MSG_TERMINATED"]
+                .map(|what| format!("$JS.EVENT.ADVISORY.CONSUMER.{what}.{consumer}"))
+        };
+        Config {
+            retention: RetentionPolicy::WorkQueue,
+            subjects: consumers.iter().flat_map(both).collect(),
+            ..self.keeping(&self.names.advisories, "what the broker gave up on")
         }
     }
 

@@ -10,6 +10,7 @@ use kunder_agent_core::door::{AgentCard, Answer, Door, Incoming, Receipt, Refusa
 use kunder_agent_core::envelope;
 use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{TaskState, TaskStatus};
+use kunder_agent_core::letter::{LetterId, NewLetter};
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
 use kunder_agent_core::task::Task;
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ pub struct MemoryDoor {
     accepted: Mutex<BTreeMap<String, Task>>,
     refused: Mutex<BTreeMap<String, u32>>,
     incoming: Mutex<Vec<Incoming>>,
+    letters: Mutex<BTreeMap<LetterId, NewLetter>>,
     pub gate: watch::Sender<bool>,
 }
 
@@ -30,6 +32,7 @@ impl MemoryDoor {
             accepted: Mutex::default(),
             refused: Mutex::default(),
             incoming: Mutex::default(),
+            letters: Mutex::default(),
             gate: watch::Sender::new(false),
         }
     }
@@ -44,6 +47,10 @@ impl MemoryDoor {
 
     pub fn incoming(&self) -> Vec<Incoming> {
         self.incoming.lock().unwrap().clone()
+    }
+
+    pub fn letters(&self) -> Vec<NewLetter> {
+        self.letters.lock().unwrap().values().cloned().collect()
     }
 
     pub fn refusals(&self, id: &str) -> u32 {
@@ -209,5 +216,14 @@ impl Door for MemoryDoor {
             agent: AgentName::new("pipeline"),
             known,
         })
+    }
+
+    async fn set_aside(&self, letter: NewLetter) -> Result<(), Refusal> {
+        self.letters
+            .lock()
+            .unwrap()
+            .entry(letter.id.clone())
+            .or_insert(letter);
+        Ok(())
     }
 }

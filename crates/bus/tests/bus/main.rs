@@ -1,6 +1,7 @@
 //! The two buses against one contract, and NATS against a real nats-server.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod advisories;
 mod announcing;
 mod clock;
 mod contract;

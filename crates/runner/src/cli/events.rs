@@ -87,7 +87,14 @@ fn words(line: &EventLine) -> String {
         ),
         (Some(_), _) => (line.subject.clone(), None),
     };
-    let said = said.unwrap_or_else(|| {
+    let letter = || {
+        Some(format!(
+            "{}: {}",
+            first(&["/data/letter"])?,
+            first(&["/data/reason"])?
+        ))
+    };
+    let said = said.or_else(letter).unwrap_or_else(|| {
         let about = first(&["/data/customer", "/context/customer", "/data/title/sv"]);
         let what = match (first(&["/data/from"]), first(&["/data/to"])) {
             (Some(from), Some(to)) => Some(format!("{from} → {to}")),

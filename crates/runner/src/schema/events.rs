@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+/// An event that every agent and the runner tell of, by the wildcard of a subject.
+const ANY: &str = "*";
+
 struct Entry {
     kind: &'static str,
     producer: &'static str,
@@ -13,7 +16,7 @@ struct Entry {
     data: &'static [&'static str],
 }
 
-const OUT: [Entry; 11] = [
+const OUT: [Entry; 12] = [
     Entry {
         kind: "at-risk",
         producer: "customer-health",
@@ -161,6 +164,15 @@ const OUT: [Entry; 11] = [
         says: "a success story, anonymised: nothing in it tells which customer it is about",
         data: &["title", "pieces", "quotes"],
     },
+    Entry {
+        kind: "dead-letter",
+        producer: ANY,
+        receivers: &[],
+        rows: "",
+        says: "a task could not be worked on (told by its agent), or something was not delivered or not accepted (told by `runner`): \
+               once per letter, which `kunder dlq show` reads",
+        data: &["letter", "kind", "to", "subject", "reason", "at"],
+    },
 ];
 
 /// Tasks for agents of other processes: to, from, command, row.
@@ -226,6 +238,7 @@ fn member(kind: &str, name: &str) -> Value {
         (_, "score") => json!({"type": ["integer", "null"], "minimum": 0, "maximum": 10}),
         (_, "valueAtRisk") => json!({"type": "array", "items": money}),
         (_, "value") => money,
+        ("dead-letter", "kind") => json!({"enum": ["task", "announcement", "message"]}),
         (_, "change") => json!({"enum": ["new", "changed"]}),
         (_, "customers" | "retention" | "expansion" | "nps" | "evidence") => json!({"type": "object"}),
         (_, "asOf") => json!({"type": "string", "format": "date"}),

@@ -24,7 +24,7 @@ fn uses(sql: &str, indices: &[&str]) {
     for index in indices {
         assert!(plan.contains(index), "{index} is not used: {plan}");
     }
-    for table in ["tasks", "outbox", "facts", "outcomes"] {
+    for table in ["tasks", "outbox", "facts", "outcomes", "letters"] {
         assert!(
             !plan.contains(&format!("SCAN {table};")) && !plan.ends_with(&format!("SCAN {table}")),
             "{plan}"
@@ -83,5 +83,37 @@ fn a_page_walks_the_facts_of_its_customers() {
     uses(
         &crate::portfolio::facts_sql(&span),
         &["facts_by_customer (customer>? AND customer<?)"],
+    );
+}
+
+#[test]
+fn letters_are_read_by_their_numbers() {
+    use kunder_agent_core::letter::LetterQuery;
+    let all = LetterQuery {
+        open_only: false,
+        newest_first: true,
+        after: 0,
+        before: 9,
+        limit: 1,
+    };
+    uses(
+        &crate::letters::letters_sql(all),
+        &["INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
+    );
+    let open = LetterQuery {
+        open_only: true,
+        ..all
+    };
+    uses(
+        &crate::letters::letters_sql(open),
+        &["letters_open (number>? AND number<?)"],
+    );
+    uses(
+        "SELECT replays FROM letters WHERE replayed_as = ?7",
+        &["letters_by_replay"],
+    );
+    uses(
+        "SELECT count(*) FROM letters WHERE state = 0",
+        &["COVERING INDEX letters_open"],
     );
 }

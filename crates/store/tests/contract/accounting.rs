@@ -113,7 +113,7 @@ impl Run {
             9 if !self.known.is_empty() => {
                 let task = self.any();
                 let _ = store
-                    .cancel(&task, outcome(task.as_str(), Status::Failed), Vec::new())
+                    .cancel(&task, outcome(task.as_str(), Status::Failed), Vec::new(), None)
                     .await;
             }
             10 => self.epoch = store.recover().await.unwrap(),

@@ -2,10 +2,15 @@
 
 use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::journal::Journal;
+use kunder_agent_core::letter::NewLetter;
 use kunder_domain::portfolio::{Portfolio, Undelivered};
 
 use crate::bench::{Bench, accept, announcement, done, lane, run};
 use crate::clock::{TestClock, after};
+
+fn letter(announcement: &Announcement, reason: &str) -> NewLetter {
+    NewLetter::of_announcement(announcement, reason, TestClock::BEGIN)
+}
 
 async fn announce<B: Bench>(bench: &B, task: &str, announcements: Vec<Announcement>) {
     let epoch = bench.store().recover().await.unwrap();
@@ -121,7 +126,11 @@ pub async fn the_undelivered_are_told<B: Bench>() {
     assert_eq!(bench.store().undelivered().await.unwrap(), []);
 
     let number = bench.store().outbox("salj", 1).await.unwrap()[0].number;
-    bench.store().undeliverable(number, "för stor").await.unwrap();
+    bench
+        .store()
+        .undeliverable(number, letter(&refused, "för stor"), None)
+        .await
+        .unwrap();
     assert_eq!(lane(&bench, "salj").await, [""; 0]);
     let told = |announcement: &Announcement, reason: &str| Undelivered {
         destination: announcement.destination.clone(),
@@ -150,6 +159,10 @@ pub async fn the_undelivered_are_told<B: Bench>() {
         [told(&refused, "för stor")]
     );
     // What was taken is not undeliverable any more.
-    bench.store().undeliverable(number - 1, "nej").await.unwrap();
+    bench
+        .store()
+        .undeliverable(number - 1, letter(&late, "nej"), None)
+        .await
+        .unwrap();
     assert_eq!(bench.store().undelivered().await.unwrap().len(), 1);
 }

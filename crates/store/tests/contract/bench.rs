@@ -86,6 +86,7 @@ pub fn commit(text: &str, epoch: u64, end: End) -> Commit<Fact> {
         follow_ups: Vec::new(),
         announcements: Vec::new(),
         artifacts: Vec::new(),
+        letter: None,
     }
 }
 

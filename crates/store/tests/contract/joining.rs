@@ -167,7 +167,7 @@ pub async fn cancelling_ends_the_tree<B: Bench>() {
     let told = vec![announcement("results", AnnouncementKind::Result, "mid")];
     bench
         .store()
-        .cancel(&id("mid"), ending.clone(), told)
+        .cancel(&id("mid"), ending.clone(), told, None)
         .await
         .unwrap();
 
@@ -206,7 +206,7 @@ pub async fn cancelling_ends_the_tree<B: Bench>() {
     assert_eq!(queue(&bench).await, ["top", "other"]);
     let late = bench.store().commit(done("leaf-1", epoch)).await;
     assert!(matches!(late, Err(CommitError::AlreadyDone { .. })), "{late:?}");
-    let again = bench.store().cancel(&id("mid"), ending, Vec::new()).await;
+    let again = bench.store().cancel(&id("mid"), ending, Vec::new(), None).await;
     assert!(matches!(again, Err(CommitError::AlreadyDone { .. })), "{again:?}");
 }
 
@@ -228,7 +228,7 @@ pub async fn cancelling_reaches_every_depth<B: Bench>() {
     bench.store().commit(done("ended", epoch)).await.unwrap();
     bench
         .store()
-        .cancel(&id("top"), outcome("top", Status::Failed), Vec::new())
+        .cancel(&id("top"), outcome("top", Status::Failed), Vec::new(), None)
         .await
         .unwrap();
     for name in ["top", "mid", "low", "lowest", "orphan"] {
@@ -246,7 +246,7 @@ pub async fn cancelling_needs_a_task_and_its_outcome<B: Bench>() {
         ("never", outcome("never", Status::Failed)),
         ("a", outcome("b", Status::Failed)),
     ] {
-        let refused = bench.store().cancel(&id(task), outcome, Vec::new()).await;
+        let refused = bench.store().cancel(&id(task), outcome, Vec::new(), None).await;
         assert!(matches!(refused, Err(CommitError::Invalid { .. })), "{refused:?}");
     }
     assert_eq!(state(&bench, "a").await, TaskState::Queued);

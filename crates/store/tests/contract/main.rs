@@ -10,6 +10,7 @@ mod clock;
 mod committing;
 mod joining;
 mod keeping;
+mod letters;
 mod random;
 mod reading;
 mod simulated;
@@ -68,6 +69,15 @@ macro_rules! contract {
                 lanes_are_in_commit_order,
                 a_repeat_says_which_attempt_it_is,
                 the_undelivered_are_told,
+            },
+            letters::{
+                a_task_that_could_not_be_worked_on_leaves_a_letter,
+                an_undeliverable_announcement_leaves_a_letter,
+                a_letter_is_stored_and_told_once,
+                a_letter_ends_once,
+                an_announcement_is_announced_again_once,
+                the_letter_of_a_replay_goes_on_counting,
+                ten_thousand_letters_are_read_by_pages,
             },
             reading::{
                 a_fact_is_stored_once,
