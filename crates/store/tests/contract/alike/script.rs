@@ -6,13 +6,14 @@ use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::decision::{Artifact, Expect};
 use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{Commit, End, NewTask};
+use kunder_agent_core::letter::{LetterEnd, LetterId, LetterKind, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::{Outcome, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
 use kunder_domain::portfolio::{Span, View};
 
 use super::{AGENTS, LANES};
-use crate::bench::{announcement, commit, fact, id, named, new_task, outcome, website};
+use crate::bench::{AGENT, announcement, commit, fact, id, named, new_task, outcome, website};
 use crate::clock::after;
 use crate::random::Random;
 
@@ -24,10 +25,12 @@ pub enum Step {
     Recover,
     Start(TaskId, u64),
     Commit(Box<Commit<Fact>>),
-    Cancel(TaskId, Box<Outcome>, Vec<Announcement>),
+    Cancel(TaskId, Box<Outcome>, Vec<Announcement>, Option<NewLetter>),
     Sending(&'static str, u64),
     Announced(&'static str, u64),
-    Undeliverable(u64),
+    Undeliverable(u64, NewLetter),
+    SetAside(NewLetter),
+    EndLetters(Vec<(LetterId, LetterEnd)>),
     Ingest(Vec<Fact>),
     Converse(String, i64),
     Reopen,
@@ -36,6 +39,7 @@ pub enum Step {
 /// What is asked after a step: bounds of every kind.
 pub struct Look {
     pub limit: usize,
+    pub letters: LetterQuery,
     pub number: u64,
     pub at: Timestamp,
     pub view: View,
@@ -72,28 +76,47 @@ impl Script {
             3..=5 => Step::Start(self.any(), self.lease()),
             6..=10 => Step::Commit(Box::new(self.commit(store).await)),
             11 | 12 => {
-                let task = self.any();
+                let newest = store.list(None, 12).await.unwrap();
+                let waiting = newest
+                    .into_iter()
+                    .find(|task| task.progress.is_some() && task.outcome.is_none());
+                let task = waiting
+                    .filter(|_| self.one_in(2))
+                    .map_or_else(|| self.any(), |waiting| waiting.task_id);
                 let mut outcome = outcome(task.as_str(), Status::Failed);
                 outcome.finished_at = after(self.random.below(900) as i64);
                 if self.one_in(8) {
                     outcome.task_id = id("someone");
                 }
-                Step::Cancel(task, Box::new(outcome), self.announcements())
+                let letter = self.one_in(2).then(|| self.letter_of(&task));
+                Step::Cancel(task, Box::new(outcome), self.announcements(), letter)
             }
-            13 if self.one_in(3) => {
+            13 => {
                 self.epoch += 1;
                 Step::Recover
             }
-            13 | 14 => Step::Advance(self.random.below(60) as i64),
-            15 if self.one_in(2) => Step::Sending(self.lane(), self.random.below(self.announced + 1)),
-            15 => Step::Announced(self.lane(), self.random.below(self.announced + 1)),
+            14 => Step::Advance(self.random.below(60) as i64),
+            15 if self.one_in(2) => Step::Sending(self.lane(), u64::MAX >> self.random.below(64)),
+            15 => {
+                let lane = self.lane();
+                let first = store.outbox(lane, 1).await.unwrap().pop();
+                Step::Announced(lane, first.map_or(u64::MAX, |first| first.number))
+            }
             16 => {
                 let lane = self.lane();
                 let waiting = store.outbox(lane, 3).await.unwrap();
-                let beyond = self.random.below(self.announced + 1);
-                Step::Undeliverable(waiting.last().map_or(beyond, |last| last.number))
+                let given_up = match waiting.last() {
+                    Some(last) if !self.one_in(4) => last.clone(),
+                    _ => Announcement {
+                        number: self.random.below(self.announced + 1),
+                        ..announcement(lane, AnnouncementKind::Event, "m1")
+                    },
+                };
+                let letter = NewLetter::of_announcement(&given_up, "nej", after(1));
+                Step::Undeliverable(given_up.number, letter)
             }
-            17 => Step::Ingest(self.facts()),
+            17 if self.one_in(2) => Step::SetAside(self.message()),
+            17 => Step::EndLetters(self.ends(store).await),
             18 => {
                 let id = if self.one_in(2) { "a" } else { "b" };
                 Step::Converse(
@@ -110,6 +133,13 @@ impl Script {
         let bound =
             |random: &mut Random| (random.below(2) == 0).then(|| CustomerId(format!("k{}", random.below(6))));
         Look {
+            letters: LetterQuery {
+                open_only: self.one_in(2),
+                newest_first: self.one_in(2),
+                after: self.random.below(9),
+                before: 9 + self.random.below(90),
+                limit: self.random.below(9) as usize,
+            },
             limit: self.random.below(6) as usize,
             number: self.random.below(90),
             at: after(self.random.below(900) as i64),
@@ -166,7 +196,7 @@ impl Script {
         if number.is_multiple_of(5) {
             new.task.deadline = Some(after(number as i64 * 11));
         }
-        if number % 3 == 1 {
+        if number % 2 == 1 {
             new.task.locale = Some(Locale::En);
         }
         new.lane = number.is_multiple_of(2).then(|| "customer/k1".to_owned());
@@ -209,6 +239,12 @@ impl Script {
             commit.follow_ups = self.tasks();
         }
         commit.announcements = self.announcements();
+        if self.one_in(3) {
+            // A letter of a replay goes on counting.
+            let replayed = self.message().id.replay();
+            let cause = if self.one_in(2) { replayed } else { task.clone() };
+            commit.letter = Some(self.letter_of(&cause));
+        }
         if self.one_in(4) {
             let path = format!("briefs/{}.md", self.random.below(3));
             self.artifacts.push(path.clone());
@@ -224,6 +260,48 @@ impl Script {
             });
         }
         commit
+    }
+
+    /// Mostly one that nobody has set aside before.
+    fn message(&mut self) -> NewLetter {
+        let place = self.random.below(12);
+        let letter = NewLetter::new(
+            LetterKind::Message,
+            "KUNDER_IN",
+            &place.to_string(),
+            "oläst",
+            after(2),
+        );
+        letter.holding("kunder.in.salj.x", &[0, 159, 255])
+    }
+
+    fn letter_of(&mut self, task: &TaskId) -> NewLetter {
+        NewLetter::new(LetterKind::Task, AGENT, task.as_str(), "det gick inte", after(3))
+    }
+
+    /// Ends of letters that there are, and of one that there is not.
+    async fn ends<S: Store>(&mut self, store: &S) -> Vec<(LetterId, LetterEnd)> {
+        let all = LetterQuery {
+            open_only: false,
+            newest_first: true,
+            after: 0,
+            before: u64::MAX,
+            limit: 9,
+        };
+        let mut ends = vec![(LetterId::new("L-0"), LetterEnd::Dropped)];
+        for letter in store.letters(all).await.unwrap() {
+            if self.one_in(3) {
+                continue;
+            }
+            let full = store.letter(&letter.id).await.unwrap().unwrap();
+            let end = match full.announce_again(after(4), None) {
+                _ if self.one_in(3) => LetterEnd::Dropped,
+                Some(again) => LetterEnd::Announced(Box::new(again)),
+                None => LetterEnd::Accepted(letter.id.replay()),
+            };
+            ends.push((letter.id, end));
+        }
+        ends
     }
 
     fn announcements(&mut self) -> Vec<Announcement> {
