@@ -3,6 +3,7 @@
 
 mod advisories;
 mod announcing;
+mod clauses;
 mod clock;
 mod contract;
 mod door;
