@@ -255,6 +255,7 @@ mod tests {
         check(
             "kunder-testkit:
              kunder-agent-core: dev:kunder-testkit
+             kunder-store: dev:kunder dev:kunder-testkit
              kunder-domain: dev:tokio dev:anyhow
              kunder-bus: dev:rusqlite",
             "",

@@ -12,6 +12,8 @@ use super::Memory;
 /// Letters in the order they came.
 #[derive(Default)]
 pub(super) struct Letters {
+    /// The last number that was given. A repeat uses one up too, as in SQLite.
+    last: u64,
     all: Vec<FullLetter>,
     places: BTreeMap<LetterId, usize>,
     /// How often what a replay holds was replayed, by what the replay is: a task's id, or an announcement's message id.
@@ -21,13 +23,14 @@ pub(super) struct Letters {
 impl Letters {
     /// Whether it was new.
     pub(super) fn insert(&mut self, new: NewLetter) -> bool {
+        self.last += 1;
         if self.places.contains_key(&new.id) {
             return false;
         }
         self.places.insert(new.id.clone(), self.all.len());
         let letter = DeadLetter {
             id: new.id,
-            number: self.all.len() as u64 + 1,
+            number: self.last,
             state: LetterState::Open,
             kind: new.kind,
             at: new.at,

@@ -3,11 +3,13 @@
 
 mod accepting;
 mod accounting;
+mod alike;
 mod announcing;
 mod bench;
 mod clock;
 mod committing;
 mod joining;
+mod keeping;
 mod letters;
 mod random;
 mod reading;
@@ -87,6 +89,7 @@ macro_rules! contract {
                 names_of_one_moment_are_told_apart_by_their_ids,
                 spans_know_what_was_told_late,
             },
+            keeping::{conversations_expire, facts_are_counted, all_announcements_are_told},
             accounting::{the_account_holds_at_every_instant},
         }
     };
