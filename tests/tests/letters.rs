@@ -32,6 +32,8 @@ fn service(world: &World) -> Service {
         store: Arc::new(world.store.clone()),
         clock: Arc::clone(&world.clock) as Arc<dyn Clock>,
         facts: Arc::new(setting),
+        refused: Arc::default(),
+        storms: Arc::default(),
     }
 }
 
