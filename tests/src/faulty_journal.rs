@@ -18,6 +18,9 @@ pub struct FaultyJournal {
     pub store: SqliteStore,
     pub panics: AtomicU32,
     pub refused_commits: AtomicU32,
+    /// Tasks that were to be accepted, and questions how one stands.
+    pub accepts: AtomicU32,
+    pub questions: AtomicU32,
 }
 
 impl FaultyJournal {
@@ -27,6 +30,8 @@ impl FaultyJournal {
             store,
             panics: AtomicU32::new(panics),
             refused_commits: AtomicU32::new(refused_commits),
+            accepts: AtomicU32::new(0),
+            questions: AtomicU32::new(0),
         }
     }
 }
@@ -57,6 +62,7 @@ impl Journal<Fact> for FaultyJournal {
     }
 
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
+        self.accepts.fetch_add(1, Ordering::AcqRel);
         self.store.accept(task).await
     }
 
@@ -77,6 +83,7 @@ impl Journal<Fact> for FaultyJournal {
     }
 
     async fn status(&self, task: &TaskId) -> Result<Option<TaskStatus>, JournalError> {
+        self.questions.fetch_add(1, Ordering::AcqRel);
         self.store.status(task).await
     }
 

@@ -127,11 +127,17 @@ impl Held {
         let (Some(first), true) = (self.pace.front(), starts > 0) else {
             return RETRY_UNKNOWN;
         };
-        let passed = now.duration_since(*first).max(SignedDuration::ZERO).unsigned_abs();
+        let passed = now
+            .duration_since(*first)
+            .max(SignedDuration::ZERO)
+            .unsigned_abs();
         // Half of the queue: whoever comes back then finds room, and the mailbox has not run dry.
         let queued = u32::try_from(self.all.places / 2).unwrap_or(u32::MAX);
         let starts = u32::try_from(starts).unwrap_or(u32::MAX);
-        passed.saturating_mul(queued).div_f64(f64::from(starts)).clamp(RETRY_MIN, RETRY_MAX)
+        passed
+            .saturating_mul(queued)
+            .div_f64(f64::from(starts))
+            .clamp(RETRY_MIN, RETRY_MAX)
     }
 }
 
@@ -178,7 +184,10 @@ mod tests {
         assert_eq!(places.taken(), (8, 8));
         drop(held);
         assert_eq!(places.taken(), (0, 0));
-        assert!(lock(&places.held).by_requester.is_empty(), "who holds nothing is forgotten");
+        assert!(
+            lock(&places.held).by_requester.is_empty(),
+            "who holds nothing is forgotten"
+        );
         assert!(places.reserve("r8", 1, NOW).is_ok());
     }
 
@@ -192,7 +201,10 @@ mod tests {
         let full = places.reserve("abuser", 1, NOW).err().unwrap();
         assert_eq!((full.taken, full.mine), (90, 60));
         abuser.truncate(45);
-        assert!(places.reserve("abuser", 1, NOW).is_err(), "it holds 45, and 45 are free");
+        assert!(
+            places.reserve("abuser", 1, NOW).is_err(),
+            "it holds 45, and 45 are free"
+        );
         abuser.truncate(40);
         let more = fill(&places, "abuser");
         assert_eq!((abuser.len() + more.len(), other.len()), (45, 30));
@@ -206,7 +218,10 @@ mod tests {
         assert!(places.reserve("b", 1, NOW).is_err(), "there are no bytes left");
         drop(huge);
         let first = places.reserve("a", 400, NOW).ok().unwrap();
-        assert!(places.reserve("a", 300, NOW).is_err(), "it would hold more than is free");
+        assert!(
+            places.reserve("a", 300, NOW).is_err(),
+            "it would hold more than is free"
+        );
         assert!(places.reserve("b", 300, NOW).is_ok());
         drop(first);
     }
@@ -223,7 +238,11 @@ mod tests {
         }
         assert_eq!(retry(after(2_000)), Duration::from_secs(1), "50 tasks of 20 ms");
         assert_eq!(retry(after(1_260 + 740)), Duration::from_secs(1));
-        assert_eq!(retry(after(3_260)), Duration::from_secs(2), "it has not moved for a while");
+        assert_eq!(
+            retry(after(3_260)),
+            Duration::from_secs(2),
+            "it has not moved for a while"
+        );
         assert_eq!(retry(after(10_000_000)), RETRY_MAX);
     }
 }

@@ -48,7 +48,9 @@ impl<T> Turns<T> {
 
     /// Passes the turn on, after the task that was taken last has started.
     pub(super) fn pass(&mut self) {
-        let Some(requester) = self.order.pop_front() else { return };
+        let Some(requester) = self.order.pop_front() else {
+            return;
+        };
         if self.ready.get(&requester).is_some_and(BTreeMap::is_empty) {
             self.ready.remove(&requester);
         } else {

@@ -62,7 +62,11 @@ impl Waiter<'_> {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.waiters.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self
+            .waiters
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         // Another one may have begun to wait anew after this one was told: it counts, this one does not.
         self.told.take();
         if waiting
