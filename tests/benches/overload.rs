@@ -62,6 +62,7 @@ fn main() {
 struct Bench {
     _folder: tempfile::TempDir,
     store: SqliteStore,
+    script: Arc<Script>,
     runtime: Runtime<Reader, Fact>,
 }
 
@@ -70,9 +71,10 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let store = SqliteStore::open(folder.path(), Arc::clone(&clock)).expect("a new store opens");
+        let script = Arc::new(Script::default());
         let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Scripted {
             name: "first",
-            script: Arc::new(Script::default()),
+            script: Arc::clone(&script),
         });
         let config = RuntimeConfig {
             mailbox: MAILBOX,
@@ -86,6 +88,7 @@ impl Bench {
         Self {
             _folder: folder,
             store,
+            script,
             runtime,
         }
     }
@@ -103,6 +106,11 @@ fn envelope(id: String, requester: u64) -> Envelope {
         task,
         warnings: Vec::new(),
     }
+}
+
+/// Who sends this task: of two hundred, one hundred and one are from the first requester and one from each other.
+fn requester(number: u64) -> u64 {
+    (number % (2 * REQUESTERS)).saturating_sub(REQUESTERS)
 }
 
 /// Tasks a second where each client sends its next one when it has the outcome of the last.
@@ -161,7 +169,12 @@ async fn flood(seconds: Duration, offered: f64) -> Flooded {
     let goodput = rate(&bench, seconds).await;
     let offered = sent.load(Ordering::Acquire) as f64 / begun.elapsed().as_secs_f64();
     stop.store(true, Ordering::Release);
-    let (mut told, by_requester) = driver.await.expect("the driver ends");
+    let mut told = driver.await.expect("the driver ends");
+    let mut by_requester = vec![0_u64; REQUESTERS as usize];
+    for id in bench.script.order.lock().expect("no decision panics").iter() {
+        let number = id[1..].parse().expect("a number");
+        by_requester[requester(number) as usize] += 1;
+    }
     told.sort_unstable();
     let at = |part: f64| {
         told.get((told.len() as f64 * part) as usize)
@@ -180,39 +193,29 @@ async fn flood(seconds: Duration, offered: f64) -> Flooded {
     }
 }
 
-/// Sends in steps of a millisecond, each task as one of its own; returns the times to refuse and the accepted by requester.
-async fn drive(
-    bench: &Arc<Bench>,
-    stop: &AtomicBool,
-    sent: &AtomicU64,
-    offered: f64,
-) -> (Vec<Duration>, Vec<u64>) {
+/// Sends in steps of a millisecond, each task as one of its own; returns the times to refuse.
+async fn drive(bench: &Arc<Bench>, stop: &AtomicBool, sent: &AtomicU64, offered: f64) -> Vec<Duration> {
     let mut under_way = tokio::task::JoinSet::new();
-    let (mut told, mut accepted) = (Vec::new(), vec![0; REQUESTERS as usize]);
+    let mut told = Vec::new();
     let begun = Instant::now();
     let mut number = 0_u64;
     while !stop.load(Ordering::Acquire) {
         let due = (begun.elapsed().as_secs_f64() * offered) as u64;
         while number < due {
             number += 1;
-            // Of two hundred, one hundred and one from the first requester and one from each other.
-            let requester = (number % (2 * REQUESTERS)).saturating_sub(REQUESTERS);
             let bench = Arc::clone(bench);
             under_way.spawn(async move {
-                let sent = envelope(format!("f{number}"), requester);
+                let sent = envelope(format!("f{number}"), requester(number));
                 let begun = Instant::now();
                 let refused = bench.runtime.submit(sent, None).await.is_err();
-                (requester, refused.then(|| begun.elapsed()))
+                refused.then(|| begun.elapsed())
             });
         }
         sent.store(number, Ordering::Release);
         tokio::time::sleep(Duration::from_millis(1)).await;
         while let Some(ended) = under_way.try_join_next() {
-            match ended.expect("a submission does not panic") {
-                (_, Some(time)) => told.push(time),
-                (requester, None) => accepted[requester as usize] += 1,
-            }
+            told.extend(ended.expect("a submission does not panic"));
         }
     }
-    (told, accepted)
+    told
 }

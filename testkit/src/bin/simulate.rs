@@ -42,7 +42,11 @@ fn main() -> ExitCode {
         Some(seed) => one(seed, &asked),
         None => many(&asked),
     };
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
 }
 
 fn read(mut args: impl Iterator<Item = String>) -> Result<Asked, String> {
@@ -61,7 +65,11 @@ fn read(mut args: impl Iterator<Item = String>) -> Result<Asked, String> {
             continue;
         }
         let value = args.next().ok_or_else(|| format!("`{name}` wants a value"))?;
-        let number = || value.parse::<u64>().map_err(|_| format!("`{name}` wants a number, not `{value}`"));
+        let number = || {
+            value
+                .parse::<u64>()
+                .map_err(|_| format!("`{name}` wants a number, not `{value}`"))
+        };
         match name.as_str() {
             "--seeds" => asked.seeds = number()?,
             "--from" => asked.from = number()?,
@@ -89,8 +97,16 @@ fn one(seed: u64, asked: &Asked) -> bool {
     let ran = run(seed, &asked.without, asked.log);
     print!("{}", ran.log);
     let plan = Plan::new(seed, &asked.without);
-    println!("seed {seed}: {:?}, mailbox {}, concurrency {}", plan.faults, plan.mailbox, plan.concurrency);
-    for (number, op) in plan.ops.iter().enumerate().filter(|(number, _)| !asked.without.ops.contains(number)) {
+    println!(
+        "seed {seed}: {:?}, mailbox {}, concurrency {}",
+        plan.faults, plan.mailbox, plan.concurrency
+    );
+    for (number, op) in plan
+        .ops
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| !asked.without.ops.contains(number))
+    {
         println!("op {number} after {:#}: {:?}", op.at, op.what);
     }
     println!("{} tasks, {} steps", ran.tasks, ran.steps);
@@ -118,7 +134,8 @@ impl Sum {
         for (what, times) in ran.hits {
             *self.hits.entry(what).or_default() += times;
         }
-        self.failed.extend(ran.broken.into_iter().next().map(|broken| (seed, broken)));
+        self.failed
+            .extend(ran.broken.into_iter().next().map(|broken| (seed, broken)));
     }
 }
 
@@ -134,7 +151,9 @@ fn many(asked: &Asked) -> bool {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let late = asked.seconds.is_some_and(|most| begun.elapsed() >= Duration::from_secs(most));
+                    let late = asked
+                        .seconds
+                        .is_some_and(|most| begun.elapsed() >= Duration::from_secs(most));
                     if number >= asked.seeds || late || stop.load(Ordering::Relaxed) {
                         return;
                     }

@@ -36,7 +36,7 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
             }
         }
 
-        let bytes = task.size_bytes();
+        let bytes = || task.size_bytes();
         let place = match slot.mailbox.places.reserve(task.requester(), bytes, core.now()) {
             Ok(place) => Some(place),
             Err(full) if core.journal.status(&task.task_id).await.map_err(away)?.is_none() => {

@@ -62,23 +62,17 @@ impl Places {
         }
     }
 
-    /// Reserves a place for a task of this size.
-    pub(super) fn reserve(&self, requester: &str, bytes: usize, now: Timestamp) -> Result<Place, Full> {
+    /// Reserves a place for a task; its size is only asked for where there is a place.
+    pub(super) fn reserve(
+        &self,
+        requester: &str,
+        bytes: impl FnOnce() -> usize,
+        now: Timestamp,
+    ) -> Result<Place, Full> {
+        self.fits(&lock(&self.held), requester, 0, now)?;
+        let bytes = bytes();
         let mut held = lock(&self.held);
-        let mine = held.by_requester.get(requester).copied().unwrap_or_default();
-        let (free, free_bytes) = (
-            self.places.saturating_sub(held.all.places),
-            self.bytes.saturating_sub(held.all.bytes),
-        );
-        // An empty mailbox takes any task: one that never fitted would be refused for ever.
-        let light = held.all.places == 0 || mine.bytes.saturating_add(bytes) <= free_bytes;
-        if mine.places >= free || !light {
-            return Err(Full {
-                taken: held.all.places,
-                mine: mine.places,
-                retry_after: held.retry_after(now),
-            });
-        }
+        self.fits(&held, requester, bytes, now)?;
         if held.all.places == 0 {
             held.pace.clear();
             held.pace.push_back(now);
@@ -96,6 +90,24 @@ impl Places {
             requester,
             bytes,
         })
+    }
+
+    fn fits(&self, held: &Held, requester: &str, bytes: usize, now: Timestamp) -> Result<(), Full> {
+        let mine = held.by_requester.get(requester).copied().unwrap_or_default();
+        let (free, free_bytes) = (
+            self.places.saturating_sub(held.all.places),
+            self.bytes.saturating_sub(held.all.bytes),
+        );
+        // An empty mailbox takes any task: one that never fitted would be refused for ever.
+        let light = held.all.places == 0 || mine.bytes.saturating_add(bytes) <= free_bytes;
+        if mine.places >= free || !light {
+            return Err(Full {
+                taken: held.all.places,
+                mine: mine.places,
+                retry_after: held.retry_after(now),
+            });
+        }
+        Ok(())
     }
 
     /// Notes that a task of this mailbox starts.
@@ -171,16 +183,16 @@ mod tests {
 
     /// Takes places for a requester until it is refused.
     fn fill(places: &Places, requester: &str) -> Vec<Place> {
-        std::iter::from_fn(|| places.reserve(requester, 1, NOW).ok()).collect()
+        std::iter::from_fn(|| places.reserve(requester, || 1, NOW).ok()).collect()
     }
 
     #[test]
     fn a_mailbox_has_so_many_places_and_no_more() {
         let places = Places::new(8, 1_000);
         let held: Vec<Place> = (0..8)
-            .map(|number| places.reserve(&format!("r{number}"), 1, NOW).ok().unwrap())
+            .map(|number| places.reserve(&format!("r{number}"), || 1, NOW).ok().unwrap())
             .collect();
-        assert!(places.reserve("r8", 1, NOW).is_err());
+        assert!(places.reserve("r8", || 1, NOW).is_err());
         assert_eq!(places.taken(), (8, 8));
         drop(held);
         assert_eq!(places.taken(), (0, 0));
@@ -188,7 +200,7 @@ mod tests {
             lock(&places.held).by_requester.is_empty(),
             "who holds nothing is forgotten"
         );
-        assert!(places.reserve("r8", 1, NOW).is_ok());
+        assert!(places.reserve("r8", || 1, NOW).is_ok());
     }
 
     #[test]
@@ -198,11 +210,11 @@ mod tests {
         assert_eq!(abuser.len(), 60);
         let other = fill(&places, "other");
         assert_eq!(other.len(), 30);
-        let full = places.reserve("abuser", 1, NOW).err().unwrap();
+        let full = places.reserve("abuser", || 1, NOW).err().unwrap();
         assert_eq!((full.taken, full.mine), (90, 60));
         abuser.truncate(45);
         assert!(
-            places.reserve("abuser", 1, NOW).is_err(),
+            places.reserve("abuser", || 1, NOW).is_err(),
             "it holds 45, and 45 are free"
         );
         abuser.truncate(40);
@@ -214,15 +226,15 @@ mod tests {
     #[test]
     fn a_large_task_is_weighed_and_an_empty_mailbox_takes_any() {
         let places = Places::new(100, 1_000);
-        let huge = places.reserve("a", 5_000, NOW).ok().unwrap();
-        assert!(places.reserve("b", 1, NOW).is_err(), "there are no bytes left");
+        let huge = places.reserve("a", || 5_000, NOW).ok().unwrap();
+        assert!(places.reserve("b", || 1, NOW).is_err(), "there are no bytes left");
         drop(huge);
-        let first = places.reserve("a", 400, NOW).ok().unwrap();
+        let first = places.reserve("a", || 400, NOW).ok().unwrap();
         assert!(
-            places.reserve("a", 300, NOW).is_err(),
+            places.reserve("a", || 300, NOW).is_err(),
             "it would hold more than is free"
         );
-        assert!(places.reserve("b", 300, NOW).is_ok());
+        assert!(places.reserve("b", || 300, NOW).is_ok());
         drop(first);
     }
 
@@ -231,7 +243,7 @@ mod tests {
         let places = Places::new(200, 1_000);
         let held = fill(&places, "a");
         assert_eq!(held.len(), 100);
-        let retry = |now| places.reserve("a", 1, now).err().unwrap().retry_after;
+        let retry = |now| places.reserve("a", || 1, now).err().unwrap().retry_after;
         assert_eq!(retry(after(50)), RETRY_UNKNOWN, "nothing has started yet");
         for start in 1..=100 {
             places.started(after(start * 20));
