@@ -21,6 +21,9 @@ pub struct FaultyJournal {
     pub refused_commits: AtomicU32,
     /// Reads of the queue that never come back.
     pub hangs: AtomicU32,
+    /// Tasks that were to be accepted, and questions how one stands.
+    pub accepts: AtomicU32,
+    pub questions: AtomicU32,
 }
 
 impl FaultyJournal {
@@ -31,6 +34,8 @@ impl FaultyJournal {
             panics: AtomicU32::new(panics),
             refused_commits: AtomicU32::new(refused_commits),
             hangs: AtomicU32::new(0),
+            accepts: AtomicU32::new(0),
+            questions: AtomicU32::new(0),
         }
     }
 }
@@ -64,6 +69,7 @@ impl Journal<Fact> for FaultyJournal {
     }
 
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
+        self.accepts.fetch_add(1, Ordering::AcqRel);
         self.store.accept(task).await
     }
 
@@ -84,6 +90,7 @@ impl Journal<Fact> for FaultyJournal {
     }
 
     async fn status(&self, task: &TaskId) -> Result<Option<TaskStatus>, JournalError> {
+        self.questions.fetch_add(1, Ordering::AcqRel);
         self.store.status(task).await
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kunder_agent_core::agent::{Agent, GatherError, Work};
-use kunder_agent_core::decision::{Artifact, Decision, Expect, FollowUp};
+use kunder_agent_core::decision::{Artifact, Decision, Due, Expect, FollowUp};
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::{Report, Status};
@@ -26,6 +26,8 @@ pub struct Script {
     /// Tasks in the order in which they were decided.
     pub order: Mutex<Vec<String>>,
     gate: (Mutex<bool>, Condvar),
+    /// How many decisions of `serve` may still be made.
+    tokens: (Mutex<u64>, Condvar),
     /// Set once the first decision of `stale` was made.
     pub stale_once: AtomicBool,
     pub gathers: AtomicU32,
@@ -43,6 +45,7 @@ impl Default for Script {
             overlaps: AtomicU32::default(),
             order: Mutex::default(),
             gate: <(Mutex<bool>, Condvar)>::default(),
+            tokens: <(Mutex<u64>, Condvar)>::default(),
             stale_once: AtomicBool::default(),
             gathers: AtomicU32::default(),
             pages: Semaphore::new(0),
@@ -65,6 +68,23 @@ impl Script {
             .1
             .wait_timeout_while(open, Duration::from_secs(20), |open| !*open);
         drop(waited);
+    }
+
+    /// Lets so many decisions of `serve` be made.
+    pub fn serve(&self, decisions: u64) {
+        *self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner) += decisions;
+        self.tokens.1.notify_all();
+    }
+
+    fn wait_for_token(&self) {
+        let left = self.tokens.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .tokens
+            .1
+            .wait_timeout_while(left, Duration::from_secs(20), |left| *left == 0);
+        if let Ok((mut left, _)) = waited {
+            *left = left.saturating_sub(1);
+        }
     }
 
     /// How often a task was decided.
@@ -115,6 +135,8 @@ impl Agent<Reader, Fact> for Scripted {
             "step",
             "loud-panic",
             "too-much",
+            "serve",
+            "follow",
         ]
     }
 
@@ -266,6 +288,23 @@ impl Scripted {
                 decision
                     .follow_ups
                     .push(FollowUp::new("on", "second", "note").about("x"));
+                decision
+            }
+            ("serve", _) => {
+                self.script.wait_for_token();
+                done("served")
+            }
+            ("follow", _) => {
+                let hours = |hours| work.now + jiff::SignedDuration::from_hours(hours);
+                let follow = |key: &str| FollowUp::new(key, "second", "note").about("x");
+                let mut decision = done("followed");
+                decision.follow_ups.extend([
+                    follow("now"),
+                    follow("sooner").at(hours(1)),
+                    follow("later").at(hours(2)),
+                    follow("never").due(Due::Never),
+                    follow("at").due(Due::At(hours(3))),
+                ]);
                 decision
             }
             ("tell", _) => {

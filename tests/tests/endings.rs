@@ -256,16 +256,71 @@ async fn an_agent_that_only_ever_waits_fails_instead_of_going_round() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_follows_is_not_late_because_its_cause_was() {
+async fn a_deadline_travels_to_what_follows_unless_that_says_otherwise() {
     let world = World::new(|_| {}).await;
+    let now = world.clock.now();
+    let hours = |hours| Some(now + SignedDuration::from_hours(hours));
+    let mut short = task("t", "follow", None);
+    short.deadline = hours(2);
+    short.as_of = "2026-03-02".parse().ok();
+    short.requested_by = Some("salj".to_owned());
+    world.submit(short).await.unwrap();
+    world
+        .counts(|counts| counts.complete == 4 && counts.waiting == 2)
+        .await;
+    for (key, deadline) in [
+        ("now", hours(2)),
+        ("sooner", hours(2)),
+        ("later", None),
+        ("never", None),
+        ("at", hours(3)),
+    ] {
+        let id = TaskId::derived("t", &format!("second/{key}"));
+        let task = world.store.record(&id).await.unwrap().unwrap().new.task;
+        assert_eq!((task.deadline, task.as_of), (deadline, None), "{key}");
+        assert_eq!(
+            task.requester(),
+            "salj",
+            "it runs on the account of whoever asked first"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_in_time_is_not_started_after_the_deadline_that_travelled_with_it() {
+    let world = World::new(|config| config.concurrency = 1).await;
+    let mut blocker = task("blocker", "gate", None);
+    blocker.agent = Some("second".to_owned());
+    world.submit(blocker).await.unwrap();
+    world.counts(|counts| counts.running == 1).await;
     let mut short = task("t", "ask-other", None);
     short.deadline = Some(world.clock.now() + SignedDuration::from_secs(5));
-    short.as_of = "2026-03-02".parse().ok();
     world.submit(short).await.unwrap();
-    world.counts(|counts| counts.complete == 2).await;
-    let id = TaskId::derived("t", "second/on");
-    let record = world.store.record(&id).await.unwrap().unwrap();
-    assert_eq!((record.new.task.deadline, record.new.task.as_of), (None, None));
+    world
+        .counts(|counts| counts.complete == 1 && counts.queued == 1)
+        .await;
+    world.clock.advance(SignedDuration::from_secs(6));
+    let late = TaskId::derived("t", "second/on");
+    let outcome = world.outcome(&late).await;
+    assert_eq!(outcome.report.status, Status::Failed);
+    world.script.open_gate();
+    world
+        .counts(|counts| counts.complete == 2 && counts.failed == 1)
+        .await;
+    assert_eq!(world.script.decisions(late.as_str()), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_have_the_deadline_of_the_task_that_waits_for_them() {
+    let world = World::new(|_| {}).await;
+    let deadline = Some(world.clock.now() + SignedDuration::from_hours(2));
+    let mut split = task("s", "split", None);
+    split.deadline = deadline;
+    world.submit(split).await.unwrap();
+    world.counts(|counts| counts.complete == 4).await;
+    let page = TaskId::derived("s", "first/page-2");
+    let page = world.store.record(&page).await.unwrap().unwrap();
+    assert_eq!(page.new.task.deadline, deadline);
 }
 
 #[tokio::test(flavor = "multi_thread")]

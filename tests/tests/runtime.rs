@@ -76,7 +76,7 @@ async fn what_cannot_be_served_is_refused_by_field_and_not_journaled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_mailbox_refuses_at_once_with_a_retry_after_and_journals_nothing() {
-    let world = World::new(|config| (config.mailbox, config.concurrency) = (4, 2)).await;
+    let world = World::new(|config| (config.mailbox, config.concurrency) = (8, 2)).await;
     for number in 0..2 {
         world.send(&format!("running-{number}"), "gate", None).await;
     }

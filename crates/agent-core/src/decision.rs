@@ -48,6 +48,19 @@ pub struct FollowUp {
     pub customer: Option<String>,
     /// Not before this moment: a timer.
     pub not_before: Option<Timestamp>,
+    pub due: Due,
+}
+
+/// The deadline of a task that follows from another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Due {
+    /// The deadline of its cause travels with it: what was asked for in time is of no use later. A timer for that very
+    /// moment or a later one has none, it was meant to run then. A child always ends with the parent that waits for it.
+    #[default]
+    Inherited,
+    /// It has to be done, however late: an alert, for example, which is of use to others than who asked.
+    Never,
+    At(Timestamp),
 }
 
 /// A task for an agent of another process; its id derives from the task's and `key`.
@@ -109,6 +122,7 @@ impl FollowUp {
             },
             customer: None,
             not_before: None,
+            due: Due::default(),
         }
     }
 
@@ -130,7 +144,14 @@ impl FollowUp {
         self
     }
 
-    /// The envelope of this follow-up of a task of `from`: it inherits language, day, dry run, deadline and trace.
+    #[must_use]
+    pub fn due(mut self, due: Due) -> Self {
+        self.due = due;
+        self
+    }
+
+    /// The envelope of this follow-up of a task of `from`: it inherits language, day, dry run, trace and who asked,
+    /// and the deadline as [`Due`] says.
     #[must_use]
     pub fn task(&self, parent: &Task, from: &AgentName) -> Task {
         let id = crate::id::TaskId::derived(parent.task_id.as_str(), &format!("{}/{}", self.agent, self.key));
@@ -142,7 +163,14 @@ impl FollowUp {
         task.as_of = parent.as_of;
         task.dry_run = parent.dry_run;
         task.traceparent.clone_from(&parent.traceparent);
-        task.deadline = parent.deadline;
+        task.deadline = match self.due {
+            Due::Inherited => parent
+                .deadline
+                .filter(|deadline| self.not_before.is_none_or(|moment| moment < *deadline)),
+            Due::Never => None,
+            Due::At(moment) => Some(moment),
+        };
+        task.origin = Some(parent.requester().to_owned());
         task.chain.clone_from(&parent.chain);
         task.chain.push(from.clone());
         task

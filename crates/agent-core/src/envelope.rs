@@ -87,6 +87,7 @@ pub fn read(payload: &[u8], bytes_max: usize) -> Result<Envelope, Refusal> {
         dry_run: fields.flag("dryRun")?,
         reply_to: reply_to(fields.text("replyTo")?)?,
         traceparent: fields.text("traceparent")?.filter(|value| is_traceparent(value)),
+        origin: None,
         chain: Vec::new(),
     };
     Ok(Envelope { task, warnings })

@@ -9,8 +9,10 @@ mod ending;
 mod figures;
 mod lanes;
 mod mailbox;
+mod places;
 mod supervisor;
 mod timekeeper;
+mod turns;
 mod waiters;
 mod work;
 
@@ -38,8 +40,12 @@ pub struct RuntimeConfig {
     pub process: String,
     /// The zone in which a day begins and ends.
     pub zone: TimeZone,
-    /// Tasks accepted and not yet started, per agent; more are refused with a retry-after.
+    /// Tasks accepted and not yet started, per agent; more are refused with a retry-after. A requester (`requestedBy`,
+    /// all who give none as one) gets a place while it holds fewer than are free: alone half of them, among k others who
+    /// all want more one part in k + 2. What is accepted is started by turns, one task of each requester.
     pub mailbox: usize,
+    /// Bytes of the bodies of these tasks, per agent, shared out like the places.
+    pub mailbox_bytes: usize,
     /// Tasks of one agent that run side by side.
     pub concurrency: usize,
     /// Largest envelope, in bytes.
@@ -86,6 +92,7 @@ impl Default for RuntimeConfig {
             process: "kunder".to_owned(),
             zone: TimeZone::UTC,
             mailbox: 1_024,
+            mailbox_bytes: 64 << 20,
             concurrency: 8,
             payload_bytes_max: 1 << 20,
             outcome: Limits {
@@ -112,6 +119,18 @@ impl Default for RuntimeConfig {
             backoff_first: Duration::from_millis(50),
             backoff_max: Duration::from_secs(10),
         }
+    }
+}
+
+/// Tasks an actor reads from the journal at a time.
+const REFILL: usize = 256;
+
+impl RuntimeConfig {
+    /// Tasks that an actor holds in memory at most: those that have a place, as many read from the journal, and two
+    /// readings more, because the last one may find other tasks than those that are known.
+    #[must_use]
+    pub fn window_max(&self) -> usize {
+        2 * (self.mailbox + REFILL) + self.concurrency
     }
 }
 
@@ -151,6 +170,18 @@ struct Core<P, C> {
     fatal: watch::Sender<Option<String>>,
 }
 
+/// How full a mailbox is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub agent: AgentName,
+    /// Tasks accepted and not yet started, of at most `RuntimeConfig::mailbox`.
+    pub places: usize,
+    /// The bytes of their bodies, of at most `RuntimeConfig::mailbox_bytes`.
+    pub bytes: usize,
+    /// Tasks in memory: ready, waiting for their lane, or running; of at most [`RuntimeConfig::window_max`].
+    pub window: usize,
+}
+
 /// An agent with its mailbox.
 struct Slot<P, C> {
     agent: Arc<dyn AnyAgent<P, C>>,
@@ -176,7 +207,7 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
                 (
                     agent.name(),
                     Slot {
-                        mailbox: mailbox::Mailbox::new(config.mailbox),
+                        mailbox: mailbox::Mailbox::new(config.mailbox, config.mailbox_bytes),
                         agent,
                     },
                 )
@@ -278,6 +309,21 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     #[must_use]
     pub fn config(&self) -> &RuntimeConfig {
         &self.core.config
+    }
+
+    /// How full the mailboxes are, in the order of their agents' names.
+    #[must_use]
+    pub fn loads(&self) -> Vec<Load> {
+        let load = |(agent, slot): (&AgentName, &Slot<P, C>)| {
+            let (places, bytes) = slot.mailbox.places.taken();
+            Load {
+                agent: agent.clone(),
+                places,
+                bytes,
+                window: slot.mailbox.window.load(Ordering::Acquire),
+            }
+        };
+        self.core.slots.iter().map(load).collect()
     }
 
     /// The agents, in the order of their names.

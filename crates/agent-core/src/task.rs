@@ -54,6 +54,10 @@ pub struct Task {
     /// W3C trace context; comes back on the result and the events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+    /// Who asked for the first task of the chain this one belongs to; never read from an envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub origin: Option<String>,
     /// The agents of the tasks this one follows from, oldest first; never read from an envelope.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(skip)]
@@ -133,8 +137,17 @@ impl Task {
             dry_run: false,
             reply_to: None,
             traceparent: None,
+            origin: None,
             chain: Vec::new(),
         }
+    }
+
+    /// On whose account it runs, where requesters share what there is: who asked for the first task of its chain. All
+    /// who do not say who they are count as one, `""`. A name is what the sender says it is; nobody has checked it.
+    #[must_use]
+    pub fn requester(&self) -> &str {
+        let requester = self.origin.as_deref().or(self.requested_by.as_deref());
+        requester.unwrap_or_default()
     }
 
     #[must_use]
@@ -159,6 +172,14 @@ impl Task {
         self.param("customer").or(self.context.customer.as_deref())
     }
 
+    /// The bytes of its body as JSON.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        let mut counter = Counter(0);
+        serde_json::to_writer(&mut counter, self).expect("a task is plain data and always serializes");
+        counter.0
+    }
+
     /// The hash that tells whether a second envelope with the same id is the same task.
     #[must_use]
     pub fn body_hash(&self) -> String {
@@ -169,5 +190,19 @@ impl Task {
         };
         let canonical = serde_json::to_vec(&untraced).expect("a task is plain data and always serializes");
         blake3::hash(&canonical).to_hex().to_string()
+    }
+}
+
+/// Counts what is written to it.
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -20,6 +20,8 @@ use crate::service::Service;
 
 /// How long chat waits for an outcome unless told.
 const WAIT: Duration = Duration::from_secs(25);
+/// Longest name of a conversation, in bytes.
+const CONVERSATION_BYTES_MAX: usize = 256;
 /// How long a question stays open.
 const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
@@ -36,6 +38,13 @@ struct Last {
 impl Service {
     /// Answers a quick command in words.
     pub(crate) async fn ask(&self, request: ChatRequest) -> Result<ChatReply, Refusal> {
+        if let Some(conversation) = &request.conversation
+            && conversation.len() > CONVERSATION_BYTES_MAX
+        {
+            let bytes = conversation.len();
+            let message = format!("is {bytes} bytes long, at most {CONVERSATION_BYTES_MAX} are allowed");
+            return Err(Refusal::field("conversation", message));
+        }
         let parsed = parse(&request.text);
         let continued = match (&parsed, &request.conversation) {
             (Parsed::Unknown { .. }, Some(conversation)) => {

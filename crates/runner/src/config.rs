@@ -30,6 +30,7 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct LimitsConfig {
     pub mailbox: Option<usize>,
+    pub mailbox_bytes: Option<usize>,
     pub concurrency: Option<usize>,
     pub payload_bytes_max: Option<usize>,
     pub outcome_bytes_max: Option<usize>,
@@ -88,6 +89,7 @@ impl Config {
         let limits = &config.limits;
         let zero = [
             ("limits.mailbox", limits.mailbox),
+            ("limits.mailbox_bytes", limits.mailbox_bytes),
             ("limits.concurrency", limits.concurrency),
             ("limits.payload_bytes_max", limits.payload_bytes_max),
             ("limits.outcome_rows_max", limits.outcome_rows_max),
@@ -120,6 +122,7 @@ impl Config {
         let limits = &self.limits;
         let set = |target: &mut usize, limit: Option<usize>| *target = limit.unwrap_or(*target);
         set(&mut runtime.mailbox, limits.mailbox);
+        set(&mut runtime.mailbox_bytes, limits.mailbox_bytes);
         set(&mut runtime.concurrency, limits.concurrency);
         set(&mut runtime.payload_bytes_max, limits.payload_bytes_max);
         set(&mut runtime.outcome.bytes_max, limits.outcome_bytes_max);

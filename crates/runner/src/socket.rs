@@ -12,10 +12,14 @@ use tokio::sync::{Semaphore, watch};
 
 /// Longest frame.
 const FRAME_BYTES_MAX: u32 = 64 << 20;
+/// Frames up to this length are read by every connection at once; for longer ones they wait for each other.
+const FRAME_BYTES_SMALL: u32 = 1 << 20;
 /// Connections at a time.
 const CONNECTIONS_MAX: usize = 128;
 /// Longest silence of a connection.
 const IDLE_MAX: Duration = Duration::from_secs(600);
+/// Longest time a frame takes to arrive once it has begun.
+const FRAME_MAX: Duration = Duration::from_secs(60);
 /// Longest path the operating system takes for a socket, with room to spare.
 const PATH_BYTES_MAX: usize = 100;
 
@@ -58,6 +62,7 @@ pub async fn listen(
     mut stop: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let long_frame = Arc::new(Semaphore::new(1));
     loop {
         let next = async {
             let place = Arc::clone(&connections).acquire_owned().await;
@@ -79,10 +84,10 @@ pub async fn listen(
                 continue;
             }
         };
-        let door = Arc::clone(&door);
+        let (door, long_frame) = (Arc::clone(&door), Arc::clone(&long_frame));
         // A connection ends with its client; the process does not wait for it.
         drop(clock.spawn(Box::pin(async move {
-            if let Err(error) = converse(stream, door.as_ref()).await {
+            if let Err(error) = converse(stream, door.as_ref(), &long_frame).await {
                 tracing::debug!(%error, "a connection broke");
             }
             drop(place);
@@ -91,13 +96,20 @@ pub async fn listen(
     std::fs::remove_file(path(data))
 }
 
-async fn converse(mut stream: UnixStream, door: &dyn Door) -> std::io::Result<()> {
+async fn converse(mut stream: UnixStream, door: &dyn Door, long_frame: &Semaphore) -> std::io::Result<()> {
     loop {
         // Whoever says nothing for long makes room for others; a client that lives asks much more often.
-        let Ok(read) = tokio::time::timeout(IDLE_MAX, read_frame(&mut stream)).await else {
-            return Ok(());
+        let read = tokio::time::timeout(IDLE_MAX, read_length(&mut stream)).await;
+        let Ok(length) = read else { return Ok(()) };
+        let Some(length) = length? else { return Ok(()) };
+        // Held until the request is answered, so that one long frame is in memory at a time.
+        let alone = match length {
+            0..=FRAME_BYTES_SMALL => None,
+            _ => long_frame.acquire().await.ok(),
         };
-        let Some(request) = read? else { return Ok(()) };
+        let read = tokio::time::timeout(FRAME_MAX, read_rest(&mut stream, length)).await;
+        let Ok(request) = read else { return Ok(()) };
+        let request = request?;
         let response = match door.control(&request).await {
             Ok(response) => response,
             Err(refusal) => {
@@ -105,6 +117,7 @@ async fn converse(mut stream: UnixStream, door: &dyn Door) -> std::io::Result<()
                 serde_json::to_vec(&response).expect("a refusal is plain data and always serializes")
             }
         };
+        drop((request, alone));
         write_frame(&mut stream, &response).await?;
     }
 }
@@ -114,6 +127,13 @@ async fn converse(mut stream: UnixStream, door: &dyn Door) -> std::io::Result<()
 /// # Errors
 /// When the connection breaks inside a frame, or a frame is too long.
 pub async fn read_frame(stream: &mut UnixStream) -> std::io::Result<Option<Vec<u8>>> {
+    match read_length(stream).await? {
+        Some(length) => Ok(Some(read_rest(stream, length).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn read_length(stream: &mut UnixStream) -> std::io::Result<Option<u32>> {
     let mut length = [0_u8; 4];
     match stream.read_exact(&mut length).await {
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -127,9 +147,17 @@ pub async fn read_frame(stream: &mut UnixStream) -> std::io::Result<Option<Vec<u
             format!("a frame of {length} bytes is too long"),
         ));
     }
-    let mut frame = vec![0; length as usize];
-    stream.read_exact(&mut frame).await?;
-    Ok(Some(frame))
+    Ok(Some(length))
+}
+
+/// Memory is taken as bytes arrive: a length alone costs nothing.
+async fn read_rest(stream: &mut UnixStream, length: u32) -> std::io::Result<Vec<u8>> {
+    let mut frame = Vec::new();
+    stream.take(u64::from(length)).read_to_end(&mut frame).await?;
+    if frame.len() < length as usize {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(frame)
 }
 
 /// Writes a frame.

@@ -2,31 +2,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use super::lanes::{Entry, LaneGuard, Lanes};
-use super::mailbox::{Letter, Place};
-use super::{Core, work};
+use super::mailbox::Letter;
+use super::places::Place;
+use super::turns::Turns;
+use super::{Core, REFILL, work};
 use crate::id::AgentName;
 use crate::journal::TaskRecord;
-
-/// Tasks read from the journal at a time.
-const REFILL: usize = 256;
 
 /// What an actor holds. All of it can be lost: the journal has it.
 #[derive(Default)]
 struct Window {
-    /// Ready to run, by number; granted ones hold their lane already.
-    ready: BTreeMap<u64, (Box<TaskRecord>, Option<LaneGuard>)>,
+    /// Ready to run, by turns of those who asked; granted ones hold their lane already.
+    ready: Turns<(Box<TaskRecord>, Option<LaneGuard>)>,
     /// All numbers that are ready, waiting for a lane, or running.
     known: BTreeSet<u64>,
     running: BTreeSet<u64>,
     /// Running ones that the journal has as queued: a parent whose children ended before its own job did.
     again: BTreeSet<u64>,
-    /// Places of accepted tasks that have not started, in the window or only in the journal.
-    places: BTreeMap<u64, Place>,
+    /// Places of accepted tasks that have not started, in the window or only in the journal, with their lanes.
+    places: BTreeMap<u64, (Place, Option<String>)>,
     /// The highest number the journal was read up to.
     refilled: u64,
     /// Whether the journal holds more than the window: then the order of acceptance is read from there.
@@ -51,7 +51,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
         while let Some(letter) = slot.mailbox.letters().take() {
             window.open(letter, &core.lanes);
         }
-        let room = !core.is_draining() && window.ready.len() < REFILL;
+        let room = !core.is_draining() && window.known.len() < core.config.mailbox + REFILL;
         if room && slot.mailbox.letters().take_refill() {
             let limit = window.known.len() + REFILL;
             let read = tokio::select! {
@@ -77,7 +77,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
             }
         }
         while !core.is_draining() && jobs.len() < core.config.concurrency {
-            let Some((number, (record, guard))) = window.ready.pop_first() else {
+            let Some((number, (record, guard))) = window.ready.take() else {
                 break;
             };
             let entry = match guard {
@@ -85,6 +85,8 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
                 None => core.lanes.enter(record, slot.mailbox.letters()),
             };
             if let Entry::Entered(record, guard) = entry {
+                window.ready.pass();
+                slot.mailbox.places.started(core.now());
                 window.places.remove(&number);
                 window.running.insert(number);
                 let job_core = Arc::clone(&core);
@@ -100,7 +102,8 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
             core.lanes.forget_all(&window.known);
             return Ok(());
         }
-        if window.ready.is_empty() && window.overflowed {
+        slot.mailbox.window.store(window.known.len(), Ordering::Release);
+        if room && window.overflowed && window.ready.is_empty() {
             slot.mailbox.nudge();
         }
         tokio::select! {
@@ -129,43 +132,64 @@ impl Window {
                 // The journal may have been read between the task's acceptance and this letter.
                 let came_late = self.running.contains(&number)
                     || (number <= self.refilled && !self.known.contains(&number));
+                let lane = record.new.lane.clone();
                 if came_late {
-                    lanes.forget(&record);
+                    lanes.forget(number, lane.as_deref());
                     return;
                 }
-                self.places.insert(number, place);
-                if self.overflowed {
-                    // Behind tasks that are only in the journal it has to wait for its turn there.
-                    lanes.forget(&record);
-                } else if self.known.insert(number) {
-                    self.ready.insert(number, (record, None));
+                // Behind tasks that are only in the journal it waits for its turn there, and nobody overtakes it in its
+                // lane; without a lane there is nobody it could overtake.
+                let behind = self.overflowed && lane.is_some();
+                self.places.insert(number, (place, lane));
+                if !behind && self.known.insert(number) {
+                    self.put(record, None);
                 }
             }
             Letter::Granted(record, guard) => {
                 self.known.insert(record.number);
-                self.ready.insert(record.number, (record, Some(guard)));
+                self.put(record, Some(guard));
             }
         }
+    }
+
+    fn put(&mut self, record: Box<TaskRecord>, guard: Option<LaneGuard>) {
+        let (requester, number) = (record.new.task.requester().to_owned(), record.number);
+        self.ready.put(&requester, number, (record, guard));
     }
 
     /// Takes in what the journal has queued, read with this limit.
     fn refill(&mut self, records: Vec<TaskRecord>, limit: usize, lanes: &Lanes) {
         self.overflowed = records.len() >= limit;
         self.drop_ended(&records, lanes);
+        let (mut read_up_to, mut room) = (0, REFILL);
         for record in records {
+            let is_new = !self.known.contains(&record.number);
+            if is_new && room == 0 {
+                self.overflowed = true;
+                break;
+            }
+            read_up_to = record.number;
             self.refilled = self.refilled.max(record.number);
             if self.running.contains(&record.number) {
                 self.again.insert(record.number);
-            } else if self.known.insert(record.number) {
+            } else if is_new {
+                room -= 1;
+                self.known.insert(record.number);
                 lanes.ticket(&record);
-                self.ready.insert(record.number, (Box::new(record), None));
+                self.put(Box::new(record), None);
             }
         }
         if !self.overflowed {
-            // Everything that is queued is known now: other places belong to tasks that were cancelled or expired.
-            self.places.retain(|number, _| self.known.contains(number));
+            read_up_to = u64::MAX;
+        }
+        // Everything that is queued up to there is known now: other places belong to tasks that were cancelled or expired.
+        let known = &self.known;
+        let gone = |number: &u64, _: &mut _| *number <= read_up_to && !known.contains(number);
+        for (number, (_, lane)) in self.places.extract_if(.., gone) {
+            lanes.forget(number, lane.as_deref());
         }
     }
+
     /// Lets go of tasks that were ended before they started: neither queued nor running any more.
     fn drop_ended(&mut self, records: &[TaskRecord], lanes: &Lanes) {
         let upto = match records.last() {
@@ -186,7 +210,7 @@ impl Window {
             self.known.remove(number);
             self.places.remove(number);
             // With it a lane that it held already.
-            self.ready.remove(number);
+            self.ready.remove(*number);
         }
         lanes.forget_all(&ended);
     }

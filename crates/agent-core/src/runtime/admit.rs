@@ -4,15 +4,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::mailbox::Letter;
+use super::places::Full;
 use super::{Core, Runtime};
 use crate::door::{Answer, Receipt, Refusal, RefusalCode};
 use crate::envelope::Envelope;
 use crate::id::{Address, AgentName, TaskId};
 use crate::journal::{Acceptance, JournalError, NewTask, TaskStatus};
 use crate::task::Task;
-
-/// When a full mailbox is worth another try.
-const RETRY_AFTER_MS: u64 = 1_000;
 
 impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     /// Accepts a task; `addressed` is the agent its subject names. It is on disk when this returns.
@@ -58,15 +56,14 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
             }
         }
 
-        let place = slot.mailbox.reserve();
-        if place.is_none() && core.journal.status(&task.task_id).await.map_err(away)?.is_none() {
-            let mut refusal = Refusal::new(
-                RefusalCode::Busy,
-                format!("the mailbox of {name} is full ({} tasks)", core.config.mailbox),
-            );
-            refusal.retry_after_ms = Some(RETRY_AFTER_MS);
-            return Err(refusal);
-        }
+        let bytes = || task.size_bytes();
+        let place = match slot.mailbox.places.reserve(task.requester(), bytes, core.now()) {
+            Ok(place) => Some(place),
+            Err(full) if core.journal.status(&task.task_id).await.map_err(away)?.is_none() => {
+                return Err(busy(core, &name, &task, &full));
+            }
+            Err(_) => None,
+        };
         let lane = slot.agent.lane(&task, &core.portfolio).await;
         let task_id = task.task_id.clone();
         let new = NewTask {
@@ -127,26 +124,21 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     /// 404 for a task that was never accepted, 503 without a store.
     pub async fn outcome(&self, task: &TaskId, wait: Duration) -> Result<Answer, Refusal> {
         let core = &self.core;
-        let mut seen = core.waiters.wait(task);
-        let status = self.status(task).await;
-        if let Ok(TaskStatus { outcome: None, .. }) = &status {
+        let mut waiter = core.waiters.wait(task);
+        let mut status = self.status(task).await?;
+        if status.outcome.is_none() {
             let until =
                 core.now() + jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX);
             let told = tokio::select! {
                 biased;
-                told = seen.wait_for(Option::is_some) => told.ok().and_then(|outcome| outcome.clone()),
+                told = waiter.told() => told,
                 () = core.clock.sleep_until(until) => None,
             };
-            drop(seen);
-            core.waiters.leave(task);
             if let Some(outcome) = told {
                 return Ok(Answer::Outcome(Box::new(outcome.as_ref().clone())));
             }
-        } else {
-            drop(seen);
-            core.waiters.leave(task);
+            status = self.status(task).await?;
         }
-        let mut status = self.status(task).await?;
         Ok(match status.outcome.take() {
             Some(outcome) => Answer::Outcome(Box::new(outcome)),
             None => Answer::Pending(Box::new(status)),
@@ -168,6 +160,24 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
 
 pub(super) fn away(error: JournalError) -> Refusal {
     Refusal::new(RefusalCode::Unavailable, error.to_string()).hint("try again later")
+}
+
+/// The refusal of a full mailbox, or of a requester that has its share of one.
+fn busy<P, C>(core: &Core<P, C>, name: &AgentName, task: &Task, full: &Full) -> Refusal {
+    let (taken, places) = (full.taken, core.config.mailbox);
+    let message = if full.mine == 0 {
+        format!("the mailbox of {name} is full ({taken} tasks)")
+    } else {
+        let who = match task.requester() {
+            "" => "those who do not say who they are",
+            requester => requester,
+        };
+        let mine = full.mine;
+        format!("the mailbox of {name} holds {mine} tasks of {who} ({taken} of {places} places are taken)")
+    };
+    let mut refusal = Refusal::new(RefusalCode::Busy, message);
+    refusal.retry_after_ms = Some(u64::try_from(full.retry_after.as_millis()).unwrap_or(u64::MAX));
+    refusal
 }
 
 fn resolve<P, C>(core: &Core<P, C>, task: &Task, addressed: Option<&str>) -> Result<AgentName, Refusal> {

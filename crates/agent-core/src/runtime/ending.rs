@@ -86,7 +86,14 @@ async fn commit_leaving<P: Send + Sync, C: Send + 'static>(
     );
     announcements.extend(letter.as_ref().and_then(|letter| letter.event(&core.subjects)));
     let work_follows = !follow_ups.is_empty() || matches!(end, End::Wait(_)) || record.new.parent.is_some();
-    let timers = follow_ups.iter().any(|new| new.not_before.is_some());
+    let children = match &end {
+        End::Wait(children) => children.as_slice(),
+        End::Done(_) => &[],
+    };
+    let timers = follow_ups
+        .iter()
+        .chain(children)
+        .any(|new| new.not_before.is_some() || new.task.deadline.is_some());
     let announces = !announcements.is_empty();
     let commit = Commit {
         task: record.id().clone(),
@@ -371,9 +378,8 @@ fn new_tasks<P, C>(
             )));
         }
         if parent.is_none() {
-            // What follows lives on after the task: its day is the day it runs, and it is not late when its cause was.
+            // What follows lives on after the task: its day is the day it runs.
             task.as_of = None;
-            task.deadline = None;
         }
         Ok(NewTask {
             task,

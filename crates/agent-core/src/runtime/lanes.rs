@@ -79,12 +79,12 @@ impl Lanes {
     }
 
     /// Takes a task's ticket back; whoever needs it reads the task from the journal.
-    pub(super) fn forget(&self, record: &TaskRecord) {
-        let Some(name) = &record.new.lane else { return };
+    pub(super) fn forget(&self, number: u64, lane: Option<&str>) {
+        let Some(name) = lane else { return };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lane) = lanes.get_mut(name) {
-            lane.tickets.remove(&record.number);
-            lane.waiting.remove(&record.number);
+            lane.tickets.remove(&number);
+            lane.waiting.remove(&number);
         }
         self.admit_next(&mut lanes, name);
     }
@@ -229,7 +229,7 @@ mod tests {
             lanes.enter(record(4, Some("x")), &letters),
             Entry::Waiting
         ));
-        lanes.forget(&record(3, Some("x")));
+        lanes.forget(3, Some("x"));
         assert_eq!(
             granted(&letters).map(|(number, _)| number),
             Some(4),

@@ -1,16 +1,14 @@
 //! The mailbox of one agent: a bounded window on the journal. A place is reserved before a task is journaled.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use super::lanes::LaneGuard;
+use super::places::{Place, Places};
 use crate::journal::TaskRecord;
-
-/// A place in a mailbox; given back when it is dropped.
-pub(super) type Place = OwnedSemaphorePermit;
 
 /// What lies in a mailbox.
 pub(super) enum Letter {
@@ -22,8 +20,10 @@ pub(super) enum Letter {
 
 /// Bounded by its places; what has been granted a lane is bounded by what was taken out before.
 pub(super) struct Mailbox {
-    places: Arc<Semaphore>,
+    pub(super) places: Places,
     letters: Arc<Letters>,
+    /// Tasks its actor holds in memory, as of its last look.
+    pub(super) window: AtomicUsize,
 }
 
 /// The letters, shared with the lanes that hand tasks back.
@@ -36,20 +36,16 @@ pub(super) struct Letters {
 }
 
 impl Mailbox {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(places: usize, bytes: usize) -> Self {
         let letters = Arc::new(Letters {
             refill: AtomicBool::new(true),
             ..Letters::default()
         });
         Self {
-            places: Arc::new(Semaphore::new(capacity)),
+            places: Places::new(places, bytes),
             letters,
+            window: AtomicUsize::new(0),
         }
-    }
-
-    /// Reserves a place; `None` when the mailbox is full.
-    pub(super) fn reserve(&self) -> Option<Place> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
     pub(super) fn letters(&self) -> &Arc<Letters> {
@@ -87,21 +83,5 @@ impl Letters {
     /// Waits until something was put or a refill was asked for.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mailbox_has_so_many_places_and_no_more() {
-        let mailbox = Mailbox::new(2);
-        let first = mailbox.reserve();
-        let second = mailbox.reserve();
-        assert!(first.is_some() && second.is_some());
-        assert!(mailbox.reserve().is_none());
-        drop(first);
-        assert!(mailbox.reserve().is_some());
     }
 }

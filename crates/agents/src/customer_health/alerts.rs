@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::agent::Work;
-use kunder_agent_core::decision::{Decision, Expect, FollowUp, RequestDraft};
+use kunder_agent_core::decision::{Decision, Due, Expect, FollowUp, RequestDraft};
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::task::Instruction;
@@ -117,6 +117,7 @@ impl CustomerHealth {
         .param("reasons", row.reasons.clone())
         .param("valueAtRisk", json!(row.value_at_risk))
         .about(row.customer_id.as_str())
+        .due(Due::Never)
     }
 
     /// The alert to Sälj's Pipeline agent, which is another one than ours (S0-35).

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kunder_agent_core::agent::Work;
-use kunder_agent_core::decision::{Decision, Expect, FollowUp, RequestDraft};
+use kunder_agent_core::decision::{Decision, Due, Expect, FollowUp, RequestDraft};
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::{Address, TaskId};
 use kunder_agent_core::outcome::{Report, Status};
@@ -256,7 +256,8 @@ impl<'a> Case<'a> {
         let timer = FollowUp::new("coordination-timeout", "onboarding", "coordination-timeout")
             .param("key", key.clone())
             .about(self.customer.id.as_str())
-            .at(deadline);
+            .at(deadline)
+            .due(Due::Never);
         self.decision.follow_ups.push(timer);
         let asked = Coordination {
             key: key.clone(),
