@@ -143,6 +143,7 @@ impl FaultyStore {
 #[async_trait]
 impl Journal<Fact> for FaultyStore {
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
+        let asked = self.clock.now();
         self.before_write().await?;
         let accepted = self.store.accept(task).await?;
         if let Acceptance::New(record) = &accepted {
@@ -151,6 +152,9 @@ impl Journal<Fact> for FaultyStore {
             self.witness.journaled(&record.new, record.number);
         }
         self.after_write().await?;
+        if let Acceptance::New(record) = &accepted {
+            self.witness.accepted(record.id(), asked, self.clock.now());
+        }
         Ok(accepted)
     }
 

@@ -1,6 +1,6 @@
 //! The witness: sees what is journaled, started and ended at the moment it happens, and says when a rule is broken.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ pub struct Seen {
     pub deadline: Option<Timestamp>,
     pub not_before: Option<Timestamp>,
     pub parent: Option<TaskId>,
+    /// When its acceptance was asked of the store, where it was accepted and not made by another task.
+    pub asked: Option<Timestamp>,
     /// Whether it was ever at work, in any life of the process.
     pub begun: bool,
     pub ended: Option<Status>,
@@ -36,8 +38,8 @@ struct Sight {
     tasks: BTreeMap<TaskId, Seen>,
     /// Tasks at work in this life of the process, by lane.
     at_work: BTreeMap<String, TaskId>,
-    /// Numbers that have not begun and have no moment to wait for, by lane.
-    in_line: BTreeMap<String, BTreeSet<u64>>,
+    /// Accepted tasks that have not begun, by lane: their numbers, and when their acceptance was known.
+    in_line: BTreeMap<String, BTreeMap<u64, Timestamp>>,
     broken: Vec<String>,
     hits: BTreeMap<&'static str, u64>,
 }
@@ -80,9 +82,6 @@ impl Witness {
             self.broken(format!("{id} was journaled twice"));
             return;
         }
-        if let (Some(lane), None) = (&new.lane, new.not_before) {
-            sight.in_line.entry(lane.clone()).or_default().insert(number);
-        }
         let seen = Seen {
             number,
             agent: new.agent.to_string(),
@@ -90,6 +89,7 @@ impl Witness {
             deadline: new.task.deadline,
             not_before: new.not_before,
             parent: new.parent.clone(),
+            asked: None,
             begun: false,
             ended: None,
         };
@@ -122,6 +122,19 @@ impl Witness {
         tree
     }
 
+    /// The acceptance of a task that was asked for at `asked` is known to the runtime from now on.
+    pub fn accepted(&self, id: &TaskId, asked: Timestamp, now: Timestamp) {
+        let mut sight = self.sight();
+        let Some(seen) = sight.tasks.get_mut(id) else {
+            return;
+        };
+        seen.asked = Some(asked);
+        let number = seen.number;
+        if let (Some(lane), false, None) = (seen.lane.clone(), seen.begun, seen.ended) {
+            sight.in_line.entry(lane).or_default().insert(number, now);
+        }
+    }
+
     /// An agent begins to gather for a task.
     pub fn began(&self, id: &TaskId, now: Timestamp) {
         let mut sight = self.sight();
@@ -145,13 +158,18 @@ impl Witness {
                 broken.push(format!("{id} and {other} are both at work for {lane}"));
             }
             let line = sight.in_line.entry(lane.clone()).or_default();
-            if let Some(first) = line.first().filter(|first| **first < seen.number && !seen.begun) {
+            line.remove(&seen.number);
+            // Of two that are accepted at the same moment none is the first.
+            let before = |known: &Timestamp| seen.asked.is_some_and(|asked| *known < asked);
+            let first = line
+                .range(..seen.number)
+                .find(|(_, known)| before(known) && !seen.begun);
+            if let Some((first, _)) = first {
                 broken.push(format!(
                     "{id} (number {}) began before number {first} of the same customer",
                     seen.number
                 ));
             }
-            line.remove(&seen.number);
             sight.at_work.insert(lane.clone(), id.clone());
         }
         if let Some(seen) = sight.tasks.get_mut(id) {

@@ -233,6 +233,7 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
             fatal: watch::channel(None).0,
         });
         let runtime = Self { core };
+        runtime.line_up().await?;
         for name in runtime.core.slots.keys() {
             let core = Arc::clone(&runtime.core);
             let name = name.clone();
@@ -241,6 +242,19 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         let core = Arc::clone(&runtime.core);
         runtime.keep(Box::pin(async move { timekeeper::keep_time(core).await }));
         Ok(runtime)
+    }
+
+    /// Tasks of all agents take their tickets before the first one starts: agents keep each other's order in a lane.
+    async fn line_up(&self) -> Result<(), JournalError> {
+        let core = &self.core;
+        for (name, slot) in &core.slots {
+            let found = core.journal.queued(name, 0, REFILL, core.now()).await?;
+            for record in &found {
+                core.lanes.ticket(record);
+            }
+            slot.mailbox.leave(found);
+        }
+        Ok(())
     }
 
     fn keep(&self, job: Job) {

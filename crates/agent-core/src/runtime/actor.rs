@@ -46,6 +46,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
     let mut window = Window::default();
     let mut jobs = FuturesUnordered::new();
     let mut failures = 0_u32;
+    window.refill(slot.mailbox.take_found(), REFILL, &core.lanes);
     slot.mailbox.nudge();
     loop {
         while let Some(letter) = slot.mailbox.letters().take() {

@@ -24,6 +24,8 @@ pub(super) struct Mailbox {
     letters: Arc<Letters>,
     /// Tasks its actor holds in memory, as of its last look.
     pub(super) window: AtomicUsize,
+    /// What the journal held when the runtime was started, oldest first.
+    found: Mutex<Vec<TaskRecord>>,
 }
 
 /// The letters, shared with the lanes that hand tasks back.
@@ -45,7 +47,18 @@ impl Mailbox {
             places: Places::new(places, bytes),
             letters,
             window: AtomicUsize::new(0),
+            found: Mutex::default(),
         }
+    }
+
+    /// Leaves to the first actor what the journal holds.
+    pub(super) fn leave(&self, found: Vec<TaskRecord>) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
+    }
+
+    /// What was left, once.
+    pub(super) fn take_found(&self) -> Vec<TaskRecord> {
+        std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn letters(&self) -> &Arc<Letters> {
