@@ -12,12 +12,14 @@ mod facts;
 mod folder;
 mod inspect;
 mod journal;
+mod log;
 mod moment;
 mod open;
 mod outbox;
 mod portfolio;
 mod readers;
 mod schema;
+mod seal;
 mod tasks;
 mod writer;
 
