@@ -96,6 +96,12 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         }));
         diagnosis.losses.extend(report.warnings);
     }
+    let damages = service.store.damages().await.map_err(|error| away(&error))?;
+    diagnosis.warnings.extend(
+        damages.into_iter().map(|damage| {
+            format!("the store is damaged: {damage}; stop kunder and put a backup in its place")
+        }),
+    );
     let undelivered = kunder_domain::portfolio::Portfolio::undelivered(&service.store)
         .await
         .map_err(|error| away(&error))?;

@@ -110,7 +110,9 @@ impl From<rusqlite::Error> for Failure {
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self::Unavailable(format!("a stored row cannot be read: {error}; `kunder doctor` names it"))
+        Self::Unavailable(format!(
+            "a stored row cannot be read: {error}; `kunder doctor` names it"
+        ))
     }
 }
 

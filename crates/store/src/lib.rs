@@ -21,6 +21,7 @@ mod readers;
 mod schema;
 mod seal;
 mod tasks;
+mod unreadable;
 mod writer;
 
 pub use artifact::{ArtifactPathError, artifact_path};

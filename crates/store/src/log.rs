@@ -148,7 +148,10 @@ impl Chain {
     fn add(&mut self, bytes: &[u8]) {
         let (mut first, mut second) = self.sums;
         for pair in bytes.chunks_exact(8) {
-            let words = [[pair[0], pair[1], pair[2], pair[3]], [pair[4], pair[5], pair[6], pair[7]]];
+            let words = [
+                [pair[0], pair[1], pair[2], pair[3]],
+                [pair[4], pair[5], pair[6], pair[7]],
+            ];
             let [one, two] = words.map(if self.big_endian {
                 u32::from_be_bytes
             } else {

@@ -64,7 +64,9 @@ impl SqliteStore {
         let store_id = store_id(&connection, clock.as_ref()).map_err(failed)?;
         let mover = match seal {
             Some(seal) => Mover::new(path.clone(), seal),
-            None => Mover::first(&connection, path.clone()).map_err(|error| OpenError::of_move(&path, error))?,
+            None => {
+                Mover::first(&connection, path.clone()).map_err(|error| OpenError::of_move(&path, error))?
+            }
         };
         let writer = Writer::new(connection, mover).map_err(|error| OpenError::of_io(&path, &error))?;
         let inner = Inner {

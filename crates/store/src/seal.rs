@@ -48,7 +48,12 @@ impl Seal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let damaged = || io::Error::new(io::ErrorKind::InvalidData, "the checksum of the seal does not hold");
+        let damaged = || {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the checksum of the seal does not hold",
+            )
+        };
         let at = bytes.len().checked_sub(END_BYTES).ok_or_else(damaged)?;
         let (content, end) = bytes.split_at(at);
         if blake3::hash(content).as_bytes() != end || !content.starts_with(MAGIC) {
@@ -144,7 +149,9 @@ impl Seal {
             }
         })?;
         let pages = u32::try_from(self.sums.len()).unwrap_or(u32::MAX);
-        let missing = (checked + 1..=pages).filter(|number| !log.pages.contains(number)).count();
+        let missing = (checked + 1..=pages)
+            .filter(|number| !log.pages.contains(number))
+            .count();
         if missing > 0 {
             damages.push(format!("{missing} of {pages} pages are missing at its end"));
         }
@@ -259,7 +266,10 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Found> {
     connection
         .prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?
         .query_row([], |row| {
-            let count = |column| row.get::<_, i64>(column).map(|count| u32::try_from(count).unwrap_or(0));
+            let count = |column| {
+                row.get::<_, i64>(column)
+                    .map(|count| u32::try_from(count).unwrap_or(0))
+            };
             Ok(Found {
                 busy: row.get(0)?,
                 frames: count(1)?,

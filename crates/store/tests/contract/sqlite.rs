@@ -55,3 +55,4 @@ impl Bench for SqliteBench {
 mod files;
 mod killed;
 mod pace;
+mod torn;
