@@ -17,7 +17,7 @@ use kunder_store::{OpenError, SqliteStore};
 use tempfile::TempDir;
 
 use super::SqliteBench;
-use crate::bench::{AGENT, Bench, accept, announcement, at, done, named, page, wait};
+use crate::bench::{AGENT, Bench, accept, announcement, at, done, named, page, run, wait};
 use crate::clock::{TestClock, after};
 use crate::random::Random;
 
@@ -265,4 +265,50 @@ async fn a_torn_seal_is_refused_and_a_torn_index_of_the_log_is_made_anew() {
     assert!(!found.contains_key(&Found::Whole), "{found:?}");
     let found = tear(&torn, "kunder.sqlite-shm", 0, 1_024).await;
     assert!(!found.contains_key(&Found::Refused), "{found:?}");
+}
+
+/// The log of a store whose pages were moved must hold as far as they were: cut before, it would put old pages over new ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_cut_below_what_was_moved_is_refused() {
+    let mut bench = SqliteBench::new().await;
+    let epoch = bench.store().recover().await.unwrap();
+    accept(&bench, &["first", "second"]).await;
+    bench.reopen().await;
+    let epoch = bench.store().recover().await.unwrap().max(epoch);
+    let kept = tempfile::tempdir().unwrap();
+    for task in ["first", "second"] {
+        run(&bench, done(task, epoch)).await.unwrap();
+    }
+    // The log before it is moved, beside the file and the seal after it.
+    copy(bench.folder.path(), kept.path());
+    bench.reopen().await;
+    let log = "kunder.sqlite-wal";
+    for file in ["kunder.sqlite", "kunder.sqlite-seal"] {
+        std::fs::copy(bench.folder.path().join(file), kept.path().join(file)).unwrap();
+    }
+    let whole = std::fs::read(kept.path().join(log)).unwrap();
+    let mut found = BTreeMap::new();
+    for frames in 0..=(whole.len() as u64 - 32) / FRAME_BYTES {
+        let folder = tempfile::tempdir().unwrap();
+        copy(kept.path(), folder.path());
+        let bytes = usize::try_from(32 + frames * FRAME_BYTES).unwrap();
+        std::fs::write(folder.path().join(log), &whole[..bytes]).unwrap();
+        match SqliteStore::open(folder.path(), Arc::new(TestClock::new())) {
+            Ok(store) => {
+                assert_eq!(store.counts().await.unwrap().complete, 2, "{frames} frames");
+                *found.entry(Found::Whole).or_insert(0) += 1;
+            }
+            Err(error) => {
+                assert!(
+                    error.to_string().contains("its log holds only up to frame"),
+                    "{error}"
+                );
+                *found.entry(Found::Refused).or_insert(0) += 1;
+            }
+        }
+    }
+    assert!(
+        found[&Found::Refused] > 3 && found[&Found::Whole] >= 2,
+        "{found:?}"
+    );
 }
