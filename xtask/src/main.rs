@@ -36,6 +36,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Run the runtime through days full of faults, each from a seed; prints how to see a failing one again
+    Simulate {
+        /// Passed on to the simulation; `--help` lists what it takes
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Check formatting and lints, then everything that `test` does
     Ci,
     /// Check which crate may depend on which, and where each outside library lives
@@ -63,6 +69,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
     match chore {
         Chore::Tools => println!("{}", tools::bring(root)?),
         Chore::Test { args } => suite::test(root, &args)?,
+        Chore::Simulate { args } => suite::simulate(root, &args)?,
         Chore::Ci => suite::ci(root)?,
         Chore::Layers => println!("{}", layers::check(root)?),
         Chore::Tidy => println!("{}", tidy::check(root)?),

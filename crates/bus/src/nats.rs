@@ -1,39 +1,41 @@
 //! The bus over NATS: one connection, five streams, the services of the agents.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_nats::Client;
 use async_nats::jetstream::Context;
+use async_trait::async_trait;
+use kunder_agent_core::bus::{AnnounceError, Announcement, Bus};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::subject::Subjects;
 use tokio::sync::watch;
 
-mod announce;
+mod broker;
 pub(crate) mod client;
 pub(crate) mod config;
 mod connection;
 mod consume;
 pub(crate) mod error;
-mod handle;
-mod headers;
+mod header_map;
 pub(crate) mod inspect;
-mod letter;
 mod quarantine;
+mod received;
 mod reply;
 pub(crate) mod serve;
 mod services;
 mod streams;
-mod tail;
 
 use config::NatsConfig;
 use error::BusError;
 use streams::Streams;
-use tail::Tail;
+
+use crate::announce::Announcer;
 
 /// The bus over NATS. Cheap to clone; all clones share one connection.
 #[derive(Clone)]
 pub struct NatsBus {
     pub(crate) shared: Arc<Shared>,
+    announcer: Arc<Announcer<Shared>>,
 }
 
 pub(crate) struct Shared {
@@ -47,8 +49,6 @@ pub(crate) struct Shared {
     pub(crate) streams: Streams,
     /// The JetStream API level the server reported when we connected.
     pub(crate) api_level: usize,
-    /// The end of the event stream as our own publishing left it; `None` when it must be read again.
-    pub(crate) tail: Mutex<Option<Tail>>,
 }
 
 impl NatsBus {
@@ -72,19 +72,33 @@ impl NatsBus {
             clock,
             streams,
             api_level,
-            tail: Mutex::new(None),
         };
         for stream in shared.streams.without_tasks() {
             shared.streams.ensure(&shared, stream).await?;
         }
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Arc::new(shared);
+        let announcer = Arc::new(Announcer::new(Arc::clone(&shared)));
+        Ok(Self { shared, announcer })
     }
 
     /// The largest message the server takes, in bytes, headers included.
     #[must_use]
     pub fn max_payload(&self) -> usize {
         self.shared.client.max_payload()
+    }
+}
+
+#[async_trait]
+impl Bus for NatsBus {
+    fn describe(&self) -> String {
+        self.announcer.describe()
+    }
+
+    async fn announce(&self, store: &str, batch: &[Announcement]) -> (usize, Option<AnnounceError>) {
+        self.announcer.announce(store, batch).await
+    }
+
+    async fn last_event(&self, store: &str) -> Option<u64> {
+        self.announcer.last_event(store).await
     }
 }

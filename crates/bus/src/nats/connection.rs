@@ -5,9 +5,9 @@ use async_nats::{Client, ConnectOptions, Event, ServerError};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::announce::WINDOW_MESSAGES;
 use super::config::NatsConfig;
 use super::error::BusError;
+use crate::announce::WINDOW_MESSAGES;
 
 /// The lowest JetStream API level that is accepted: nats-server 2.11. Older servers report none, and drop settings
 /// they do not know without a word.

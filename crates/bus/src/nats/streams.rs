@@ -10,17 +10,13 @@ use super::Shared;
 use super::config::NatsConfig;
 use super::connection::with_causes;
 use super::error::BusError;
+use crate::broker::StreamNames;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Names and settings of the streams of one process.
 pub(crate) struct Streams {
-    process: String,
-    pub(crate) tasks: String,
-    pub(crate) results: String,
-    pub(crate) events: String,
-    pub(crate) inbox: String,
-    pub(crate) letters: String,
+    pub(crate) names: StreamNames,
     replicas: usize,
     keep: Duration,
     duplicate_window: Duration,
@@ -29,14 +25,8 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn new(config: &NatsConfig) -> Self {
-        let name = |what: &str| format!("{}_{what}", config.process.to_ascii_uppercase());
         Self {
-            process: config.process.clone(),
-            tasks: name("TASKS"),
-            results: name("RESULTS"),
-            events: name("EVENTS"),
-            inbox: name("IN"),
-            letters: name("DLQ"),
+            names: StreamNames::of(&config.process),
             replicas: config.replicas,
             keep: DAY * u32::try_from(config.keep_days).unwrap_or(u32::MAX / 86_400),
             duplicate_window: Duration::from_millis(config.duplicate_window_ms),
@@ -45,13 +35,15 @@ impl Streams {
     }
 
     pub(crate) fn names(&self) -> [&str; 5] {
-        [
-            &self.tasks,
-            &self.results,
-            &self.events,
-            &self.inbox,
-            &self.letters,
-        ]
+        let StreamNames {
+            process: _,
+            tasks,
+            results,
+            events,
+            inbox,
+            letters,
+        } = &self.names;
+        [tasks, results, events, inbox, letters]
     }
 
     pub(crate) fn without_tasks(&self) -> [Config; 4] {
@@ -67,55 +59,46 @@ impl Streams {
     pub(crate) fn tasks_config(&self, agents: &[String]) -> Config {
         Config {
             retention: RetentionPolicy::WorkQueue,
-            subjects: agents.iter().map(|agent| self.tasks_of(agent)).collect(),
+            subjects: agents
+                .iter()
+                .map(|agent| self.names.task_subjects(agent))
+                .collect(),
             discard: DiscardPolicy::New,
             max_messages: self.tasks_max,
             max_age: Duration::ZERO,
-            ..self.keeping(&self.tasks, "tasks that wait to be accepted")
+            ..self.keeping(&self.names.tasks, "tasks that wait to be accepted")
         }
     }
 
     pub(crate) fn inbox_config(&self) -> Config {
-        let subjects = vec![self.inbox_subjects()];
+        let subjects = vec![self.names.inbox_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.inbox, "what other processes tell us")
+            ..self.keeping(&self.names.inbox, "what other processes tell us")
         }
     }
 
-    pub(crate) fn tasks_of(&self, agent: &str) -> String {
-        format!("{}.task.{agent}.*", self.process)
-    }
-
-    pub(crate) fn event_subjects(&self) -> String {
-        format!("{}.event.>", self.process)
-    }
-
-    pub(crate) fn inbox_subjects(&self) -> String {
-        format!("{}.in.>", self.process)
-    }
-
     fn results_config(&self) -> Config {
-        let subjects = vec![format!("{}.result.>", self.process)];
+        let subjects = vec![self.names.result_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.results, "outcomes of tasks")
+            ..self.keeping(&self.names.results, "outcomes of tasks")
         }
     }
 
     fn events_config(&self) -> Config {
-        let subjects = vec![self.event_subjects()];
+        let subjects = vec![self.names.event_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.events, "what happened, as CloudEvents")
+            ..self.keeping(&self.names.events, "what happened, as CloudEvents")
         }
     }
 
     fn letters_config(&self) -> Config {
-        let subjects = vec![format!("{}.dlq.>", self.process)];
+        let subjects = vec![self.names.letter_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.letters, "what could not be accepted, and why")
+            ..self.keeping(&self.names.letters, "what could not be accepted, and why")
         }
     }
 
@@ -135,7 +118,7 @@ impl Streams {
             num_replicas: self.replicas,
             duplicate_window: self.window(),
             allow_direct: true,
-            metadata: HashMap::from([("owner".to_owned(), self.process.clone())]),
+            metadata: HashMap::from([("owner".to_owned(), self.names.process.clone())]),
             ..Config::default()
         }
     }

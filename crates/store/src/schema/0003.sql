@@ -1,0 +1,2 @@
+-- Version 3: the tables stay as they are. The file has a seal beside it (checksums of its pages), which a build that knows
+-- only versions 1 and 2 would not keep up to date: so it must not write here.
