@@ -113,6 +113,12 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         }));
         diagnosis.losses.extend(report.warnings);
     }
+    let damages = service.store.damages().await.map_err(|error| away(&error))?;
+    diagnosis.warnings.extend(
+        damages.into_iter().map(|damage| {
+            format!("the store is damaged: {damage}; stop kunder and put a backup in its place")
+        }),
+    );
     let undelivered = service.store.undelivered().await.map_err(|error| away(&error))?;
     let more = undelivered.len().saturating_sub(UNDELIVERED_NAMED_MAX);
     diagnosis

@@ -35,6 +35,11 @@ pub trait Store: Journal<Fact> + Portfolio {
 
     /// The sizes of what it keeps on disk.
     fn sizes(&self) -> Sizes;
+
+    /// Reads everything and says what is damaged; empty when nothing is, or where nothing lies on a disk.
+    async fn damages(&self) -> Result<Vec<String>, JournalError> {
+        Ok(Vec::new())
+    }
 }
 
 #[async_trait]
@@ -69,5 +74,9 @@ impl Store for SqliteStore {
 
     fn sizes(&self) -> Sizes {
         Self::sizes(self)
+    }
+
+    async fn damages(&self) -> Result<Vec<String>, JournalError> {
+        Self::damages(self).await
     }
 }

@@ -7,6 +7,8 @@ use kunder_domain::portfolio::PortfolioError;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use crate::seal::MoveError;
+
 /// Why a store cannot be opened, by what its owner does about it; [`OpenError::hint`] says that in words.
 #[derive(Debug, Error)]
 pub enum OpenError {
@@ -33,7 +35,7 @@ impl OpenError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Damaged { .. } => {
-                "put a backup in its place, or move the file away together with its -wal and -shm files to begin anew"
+                "put a backup in its place, and move the other files whose names begin with `kunder.sqlite` away first; moved away all together, the folder begins anew. No other program may write to them"
             }
             Self::Foreign { .. } => "choose another data folder with --data",
             Self::Newer { .. } => "use the kunder that wrote it, or a later one",
@@ -69,6 +71,13 @@ impl OpenError {
         }
     }
 
+    pub(crate) fn of_move(path: &std::path::Path, error: MoveError) -> Self {
+        match error {
+            MoveError::Database(error) => Self::of(path, &error),
+            MoveError::Seal(error) => Self::of_io(path, &error),
+        }
+    }
+
     pub(crate) fn of_io(path: &std::path::Path, error: &std::io::Error) -> Self {
         let (path, reason) = (path.to_owned(), error.to_string());
         if error.kind() == std::io::ErrorKind::PermissionDenied {
@@ -90,13 +99,20 @@ pub(crate) enum Failure {
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Unavailable(error.to_string())
+        Self::Unavailable(match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                format!("the store is damaged ({error}): stop kunder and put a backup in its place")
+            }
+            _ => error.to_string(),
+        })
     }
 }
 
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        Self::Unavailable(format!("a stored row cannot be read: {error}"))
+        Self::Unavailable(format!(
+            "a stored row cannot be read: {error}; `kunder doctor` names it"
+        ))
     }
 }
 

@@ -3,8 +3,16 @@
 use jiff::Timestamp;
 use kunder_agent_core::journal::JournalError;
 
+use crate::error::Failure;
+use crate::log::Log;
 use crate::moment::{moment, unsigned};
 use crate::open::SqliteStore;
+use crate::seal::Seal;
+use crate::unreadable;
+use crate::writer::Flush;
+
+/// Damages of a kind that are named.
+const NAMED_MAX: usize = 20;
 
 /// How much is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,17 +72,28 @@ impl SqliteStore {
         }
     }
 
-    /// Reads the whole file and says what is damaged; empty when nothing is. Takes a second per gigabyte or so.
+    /// Reads the whole store and says what is damaged; empty when nothing is. Takes some seconds per gigabyte, and commits wait.
     ///
     /// # Errors
     /// When the store cannot be read at all.
     pub async fn damages(&self) -> Result<Vec<String>, JournalError> {
-        Ok(self.read(|connection| {
-            let mut statement = connection.prepare("PRAGMA quick_check(20)")?;
-            let lines: Vec<String> = statement
-                .query_map([], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            Ok(lines.into_iter().filter(|line| line != "ok").collect())
-        })?)
+        let path = Self::file(self.data_dir());
+        // On the writing thread nothing moves from the log into the file meanwhile.
+        let found = self.inner.writer.write(Flush::Later, move |connection| {
+            let unread = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", path.display()));
+            let mut damages = match Seal::read(&path).map_err(unread)? {
+                Some(seal) => seal
+                    .damages(&path, &Log::read(&path).map_err(unread)?)
+                    .map_err(unread)?,
+                None => vec!["its seal has gone: at the next start SQLite alone checks the file".to_owned()],
+            };
+            let mut statement = connection.prepare(&format!("PRAGMA quick_check({NAMED_MAX})"))?;
+            let lines = statement.query_map([], |row| row.get(0))?;
+            let lines: Vec<String> = lines.collect::<Result<_, _>>()?;
+            damages.extend(lines.into_iter().filter(|line| line != "ok"));
+            damages.extend(unreadable::named(connection, NAMED_MAX)?);
+            Ok(damages)
+        });
+        Ok(found.await?)
     }
 }

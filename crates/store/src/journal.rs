@@ -20,6 +20,7 @@ use crate::moment::{moment, nanos, signed, unsigned};
 use crate::open::SqliteStore;
 use crate::outbox;
 use crate::tasks::{self, RECORD, TaskRow};
+use crate::unreadable;
 
 #[async_trait]
 impl Journal<Fact> for SqliteStore {
@@ -81,20 +82,22 @@ impl Journal<Fact> for SqliteStore {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<TaskRecord>, JournalError> {
-        Ok(self.read(|connection| {
+        let found = self.read(|connection| {
             let sql = queued_sql();
             tasks::records(
                 connection,
                 &sql,
                 params![agent.as_str(), signed(after), nanos(now), limit_of(limit)],
             )
-        })?)
+        });
+        Ok(self.readable(found?).await?)
     }
 
     async fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<TaskRecord>, JournalError> {
-        Ok(self.read(|connection| {
+        let found = self.read(|connection| {
             tasks::records(connection, &expired_sql(), params![nanos(now), limit_of(limit)])
-        })?)
+        });
+        Ok(self.readable(found?).await?)
     }
 
     async fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, JournalError> {
@@ -120,7 +123,11 @@ impl Journal<Fact> for SqliteStore {
     async fn record(&self, task: &TaskId) -> Result<Option<TaskRecord>, JournalError> {
         Ok(self.read(|connection| {
             let sql = format!("SELECT {RECORD} FROM tasks WHERE task_id = ?1");
-            Ok(tasks::records(connection, &sql, params![task.as_str()])?.pop())
+            let (mut records, unreadable) = tasks::records(connection, &sql, params![task.as_str()])?;
+            match unreadable.into_iter().next() {
+                Some(row) => Err(Failure::Unavailable(row.reason)),
+                None => Ok(records.pop()),
+            }
         })?)
     }
 
@@ -194,6 +201,21 @@ impl Journal<Fact> for SqliteStore {
 
     fn store_id(&self) -> String {
         self.inner.store_id.clone()
+    }
+}
+
+impl SqliteStore {
+    /// The records that can be read; the tasks of the others end as failed, with the reason.
+    async fn readable(
+        &self,
+        (records, unreadable): (Vec<TaskRecord>, Vec<tasks::Unreadable>),
+    ) -> Result<Vec<TaskRecord>, Failure> {
+        if !unreadable.is_empty() {
+            let now = self.inner.clock.now();
+            self.write(move |connection| unreadable::set_aside(connection, &unreadable, now))
+                .await?;
+        }
+        Ok(records)
     }
 }
 

@@ -13,13 +13,16 @@ mod folder;
 mod inspect;
 mod journal;
 mod letters;
+mod log;
 mod moment;
 mod open;
 mod outbox;
 mod portfolio;
 mod readers;
 mod schema;
+mod seal;
 mod tasks;
+mod unreadable;
 mod writer;
 
 pub use artifact::{ArtifactPathError, artifact_path};

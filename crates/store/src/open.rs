@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use kunder_agent_core::clock::Clock;
 use kunder_domain::names::NameIndex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::error::{Failure, OpenError};
+use crate::log::Log;
 use crate::readers::Readers;
 use crate::schema;
+use crate::seal::{Mover, Seal};
 use crate::writer::{Flush, Writer};
 
 /// The store of one organisation in one file. Cloning is cheap; the file is closed with the last clone.
@@ -51,11 +54,21 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let seal = sealed(&path)?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         configure(&connection).map_err(failed)?;
+        if seal.is_none() {
+            whole(&connection, &path)?;
+        }
         schema::migrate(&mut connection, &path, clock.now())?;
         let store_id = store_id(&connection, clock.as_ref()).map_err(failed)?;
-        let writer = Writer::new(connection).map_err(|error| OpenError::of_io(&path, &error))?;
+        let mover = match seal {
+            Some(seal) => Mover::new(path.clone(), seal),
+            None => {
+                Mover::first(&connection, path.clone()).map_err(|error| OpenError::of_move(&path, error))?
+            }
+        };
+        let writer = Writer::new(connection, mover).map_err(|error| OpenError::of_io(&path, &error))?;
         let inner = Inner {
             data_dir: data_dir.to_owned(),
             clock,
@@ -96,6 +109,56 @@ impl SqliteStore {
     }
 }
 
+/// Files up to this size are compared with their seal whenever they are opened: about half a second for the largest.
+/// Larger ones are compared by `doctor` alone.
+const COMPARED_BYTES_MAX: u64 = 1 << 30;
+
+/// The seal of the file, which is compared with it; `None` where there is none.
+fn sealed(path: &Path) -> Result<Option<Seal>, OpenError> {
+    let damaged = |reason: String| OpenError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::InvalidData => damaged(error.to_string()),
+        std::io::ErrorKind::NotFound => damaged("it is missing, and only its seal is there".to_owned()),
+        _ => OpenError::of_io(path, &error),
+    };
+    let Some(seal) = Seal::read(path).map_err(failed)? else {
+        return Ok(None);
+    };
+    let log = Log::read(path).map_err(failed)?;
+    if log.cut {
+        // After a power loss that is nothing that was answered; otherwise the log was damaged.
+        tracing::warn!(file = %path.display(), frames = log.frames, "the log stops to hold before its end: what was committed behind that is not there");
+    }
+    let bytes = std::fs::metadata(path).map_err(failed)?.len();
+    let damages = if bytes > COMPARED_BYTES_MAX {
+        tracing::info!(file = %path.display(), bytes, "too large to be compared with its seal now: doctor does that");
+        seal.damages_of_log(&log)
+    } else {
+        seal.damages(path, &log).map_err(failed)?
+    };
+    match damages.is_empty() {
+        true => Ok(Some(seal)),
+        false => Err(damaged(damages.join("; "))),
+    }
+}
+
+/// Checks a file without a seal by what SQLite sees; an empty one is whole.
+fn whole(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let said: String = connection
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        .map_err(|error| OpenError::of(path, &error))?;
+    if said == "ok" {
+        return Ok(());
+    }
+    Err(OpenError::Damaged {
+        path: path.to_owned(),
+        reason: said,
+    })
+}
+
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(5))?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
@@ -108,8 +171,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -64_000)?;
-    // Moving the log into the file costs two flushes: do it each 32 MiB and not each 4.
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 8_192, |_| Ok(()))?;
+    // Nothing moves from the log into the file without its seal, not even when the file is closed.
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update_and_check(None, "journal_size_limit", 67_108_864, |_| Ok(()))?;
     connection.set_prepared_statement_cache_capacity(128);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kunder_agent_core::id::{AgentName, TaskId};
-use kunder_agent_core::journal::{NewTask, TaskRecord, TaskState, TaskStatus};
+use kunder_agent_core::journal::{JournalError, NewTask, TaskRecord, TaskState, TaskStatus};
 use kunder_agent_core::outcome::Status;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -129,19 +129,32 @@ pub(crate) fn record(row: &Row<'_>) -> Result<TaskRecord, Failure> {
     })
 }
 
-/// All rows of a statement that selects [`RECORD`].
+/// A task whose row cannot be read back, by its number.
+#[derive(Clone, Debug)]
+pub(crate) struct Unreadable {
+    pub(crate) number: i64,
+    pub(crate) reason: String,
+}
+
+/// All rows of a statement that selects [`RECORD`], and those that cannot be read: they hold up no other.
 pub(crate) fn records(
     connection: &Connection,
     sql: &str,
     params: impl rusqlite::Params,
-) -> Result<Vec<TaskRecord>, Failure> {
+) -> Result<(Vec<TaskRecord>, Vec<Unreadable>), Failure> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
-    let mut records = Vec::new();
+    let (mut records, mut unreadable) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        records.push(record(row)?);
+        match record(row) {
+            Ok(record) => records.push(record),
+            Err(failure) => unreadable.push(Unreadable {
+                number: row.get(0)?,
+                reason: JournalError::from(failure).0,
+            }),
+        }
     }
-    Ok(records)
+    Ok((records, unreadable))
 }
 
 /// The columns that [`status`] reads, of `tasks AS task` with `outcomes AS outcome`.

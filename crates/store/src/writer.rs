@@ -2,6 +2,7 @@
 //!
 //! Each operation has a savepoint, so that a bad one fails alone, and is answered after the commit is on disk.
 
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Failure;
 use crate::moment::signed;
+use crate::seal::Mover;
 
 /// Operations that may wait; further callers wait for a place.
 const WAITING_MAX: usize = 1024;
@@ -124,14 +126,14 @@ impl Operation for Wake {
 
 impl Writer {
     /// Starts the thread that owns `connection`.
-    pub(crate) fn new(connection: Connection) -> std::io::Result<Self> {
+    pub(crate) fn new(connection: Connection, mover: Mover) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let starts = Arc::new(Starts::default());
         let theirs = Arc::clone(&starts);
         // SQLite waits for the disk, so its writer is a thread of its own and no task of the runtime: the one thread outside the clock.
         let thread = std::thread::Builder::new()
             .name("kunder-store".to_owned())
-            .spawn(move || write_groups(&connection, receiver, &theirs))?;
+            .spawn(move || write_groups(&connection, receiver, &theirs, mover))?;
         Ok(Self {
             sender: Some(sender),
             starts,
@@ -179,7 +181,12 @@ impl Drop for Writer {
     }
 }
 
-fn write_groups(connection: &Connection, mut receiver: mpsc::Receiver<Box<dyn Operation>>, starts: &Starts) {
+fn write_groups(
+    connection: &Connection,
+    mut receiver: mpsc::Receiver<Box<dyn Operation>>,
+    starts: &Starts,
+    mut mover: Mover,
+) {
     let mut flushed = Flush::Disk;
     while let Some(first) = receiver.blocking_recv() {
         let mut group = vec![first];
@@ -197,6 +204,12 @@ fn write_groups(connection: &Connection, mut receiver: mpsc::Receiver<Box<dyn Op
         for operation in group {
             operation.answer(committed.clone());
         }
+        if let Err(error) = mover.after_commit(connection) {
+            tracing::error!(%error, cause = error.source().map(ToString::to_string), "the log of the store grows");
+        }
+    }
+    if let Err(error) = mover.at_end(connection) {
+        tracing::warn!(%error, cause = error.source().map(ToString::to_string), "the log of the store is left as it is");
     }
 }
 

@@ -298,6 +298,26 @@ fn a_data_folder_that_cannot_be_is_told() {
     );
 }
 
+/// A byte that changed in the file of the store: nothing is served from it, and the operator is told what to do.
+#[test]
+fn a_damaged_store_is_refused_with_what_to_do() {
+    let kunder = Kunder::temporary();
+    assert_eq!(kunder.run(&["ask", "Pipeline-analys"]).status, 0);
+    let store = kunder.folder().join("kunder.sqlite");
+    let mut bytes = std::fs::read(&store).unwrap();
+    let last = bytes.len() - 100;
+    bytes[last] ^= 1;
+    std::fs::write(&store, bytes).unwrap();
+    for command in ["doctor", "serve"] {
+        fails(
+            &kunder.run(&[command]),
+            2,
+            "is not what was written",
+            Some("put a backup in its place"),
+        );
+    }
+}
+
 /// The option comes first, then the environment, then `kunder-data` in the folder where one stands.
 #[test]
 fn the_data_folder_is_that_of_the_option_then_of_the_environment() {

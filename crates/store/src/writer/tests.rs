@@ -22,6 +22,11 @@ fn connection(dir: &Path) -> Connection {
     connection
 }
 
+fn writer(connection: Connection, dir: &Path) -> Writer {
+    let mover = Mover::first(&connection, dir.join("t.sqlite")).unwrap();
+    Writer::new(connection, mover).unwrap()
+}
+
 fn insert(text: &str) -> impl FnOnce(&Connection) -> Result<(), Failure> + Send + 'static {
     let text = text.to_owned();
     move |connection| {
@@ -70,7 +75,7 @@ async fn held<T>(writer: &Writer, then: impl Future<Output = T>) -> T {
 #[tokio::test]
 async fn in_a_group_bad_operations_fail_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::new(connection(dir.path())).unwrap();
+    let writer = writer(connection(dir.path()), dir.path());
     let refused = |connection: &Connection| -> Result<(), Failure> {
         connection.execute("INSERT INTO rows VALUES ('half of a refused one')", [])?;
         Err(Failure::Unavailable("no".to_owned()))
@@ -104,7 +109,7 @@ async fn in_a_group_bad_operations_fail_alone() {
 #[tokio::test]
 async fn without_space_nothing_is_promised() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::new(connection(dir.path())).unwrap();
+    let writer = writer(connection(dir.path()), dir.path());
     let fill = writer.write(Flush::Disk, |connection| {
         let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
         connection.query_row(&format!("PRAGMA max_page_count = {}", pages + 3), [], |_| Ok(()))?;
@@ -146,7 +151,7 @@ async fn a_failed_commit_fails_its_whole_group() {
              INSERT INTO tasks VALUES ('t', 0, 0, 0)",
         )
         .unwrap();
-    let writer = Writer::new(connection).unwrap();
+    let writer = writer(connection, dir.path());
     let orphan = |connection: &Connection| -> Result<(), Failure> {
         Ok(connection
             .execute("INSERT INTO children VALUES (7)", [])
@@ -193,7 +198,7 @@ async fn starts_come_first_even_when_the_channel_is_full() {
             .unwrap();
     }
     connection.execute_batch("COMMIT").unwrap();
-    let writer = Writer::new(connection).unwrap();
+    let writer = writer(connection, dir.path());
     let seen = |task: &'static str| {
         move |connection: &Connection| -> Result<i64, Failure> {
             let sql = "SELECT state FROM tasks WHERE task_id = ?1";
@@ -230,7 +235,7 @@ async fn starts_come_first_even_when_the_channel_is_full() {
 #[tokio::test]
 async fn the_end_waits_for_what_was_sent() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = Writer::new(connection(dir.path())).unwrap();
+    let writer = writer(connection(dir.path()), dir.path());
     let (release, wait) = mpsc::channel::<()>();
     let mut slow = Box::pin(writer.write(Flush::Disk, move |connection| {
         let _ = wait.recv();

@@ -50,3 +50,4 @@ impl Bench for SqliteBench {
 mod files;
 mod killed;
 mod pace;
+mod torn;

@@ -96,6 +96,8 @@ async fn every_old_file_still_loads() {
         bench.store = None;
         let file = SqliteStore::file(bench.folder.path());
         std::fs::copy(&golden, &file).unwrap();
+        // The hint of a damaged file says so: what lay beside the file before is not that of the backup.
+        std::fs::remove_file(file.with_extension("sqlite-seal")).unwrap();
         bench.reopen().await;
         let store = bench.store();
 
@@ -290,4 +292,52 @@ async fn the_store_tells_how_large_its_files_are() {
     assert_eq!(store.events(1, 10).await.unwrap().len(), 0);
     let sizes = store.sizes();
     assert!(sizes.database_bytes + sizes.log_bytes > 4_096, "{sizes:?}");
+}
+
+/// A row that cannot be read back ends its own task, with the reason, and holds up no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreadable_task_fails_alone_and_is_named() {
+    let bench = SqliteBench::new().await;
+    accept(&bench, &["a", "broken", "c"]).await;
+    let connection = Connection::open(SqliteStore::file(bench.folder.path())).unwrap();
+    connection
+        .execute("UPDATE tasks SET body = '{' WHERE task_id = 'broken'", [])
+        .unwrap();
+    assert_eq!(queue(&bench).await, ["a", "c"]);
+    let status = bench.store().status(&id("broken")).await.unwrap().unwrap();
+    assert_eq!(status.state, TaskState::Done);
+    let outcome = status.outcome.unwrap();
+    assert_eq!(outcome.report.status, Status::Failed);
+    assert!(
+        outcome.report.blockers[0].contains("a stored row cannot be read"),
+        "{outcome:?}"
+    );
+    let counts = bench.store().counts().await.unwrap();
+    assert_eq!((counts.failed, counts.queued), (1, 2));
+    let damages = bench.store().damages().await.unwrap();
+    assert!(
+        matches!(&damages[..], [one] if one.contains("task number 2")),
+        "{damages:?}"
+    );
+}
+
+/// Doctor's check compares the file with its seal also while the store is open.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_that_comes_while_the_store_is_open_is_found() {
+    let mut bench = SqliteBench::new().await;
+    fill(&bench).await;
+    bench.reopen().await;
+    assert_eq!(bench.store().damages().await.unwrap(), [""; 0]);
+    let file = SqliteStore::file(bench.folder.path());
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 100;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let damages = bench.store().damages().await.unwrap();
+    assert!(
+        damages
+            .iter()
+            .any(|damage| damage.contains("is not what was written")),
+        "{damages:?}"
+    );
 }
