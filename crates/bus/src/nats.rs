@@ -16,17 +16,24 @@ mod consume;
 pub(crate) mod error;
 mod handle;
 mod headers;
+mod health;
 pub(crate) mod inspect;
+mod keeper;
 mod letter;
+mod login;
 mod quarantine;
 mod reply;
 pub(crate) mod serve;
+mod server;
 mod services;
 mod streams;
 mod tail;
 
 use config::NatsConfig;
+use connection::Opened;
 use error::BusError;
+use health::Health;
+use server::Abilities;
 use streams::Streams;
 use tail::Tail;
 
@@ -45,8 +52,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) subjects: Subjects,
     pub(crate) streams: Streams,
-    /// The JetStream API level the server reported when we connected.
-    pub(crate) api_level: usize,
+    pub(crate) health: Arc<Health>,
+    /// Held while a stream is made or changed.
+    pub(crate) keeping: tokio::sync::Mutex<()>,
     /// The end of the event stream as our own publishing left it; `None` when it must be read again.
     pub(crate) tail: Mutex<Option<Tail>>,
 }
@@ -59,9 +67,14 @@ impl NatsBus {
     /// A wrong setting, no connection, a server that lacks what is needed, or a stream that cannot be as we need it.
     pub async fn connect(config: NatsConfig, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
         config.check()?;
-        let (client, connects) = connection::open(&config, &format!("{} runner", config.process)).await?;
+        let opened = connection::open(&config, &format!("{} runner", config.process)).await?;
+        let Opened {
+            client,
+            connects,
+            health,
+        } = opened;
         let jetstream = connection::jetstream(&client, &config);
-        let api_level = connection::api_level(&client, &jetstream, &config).await?;
+        connection::check(&client, &jetstream, &config, &health).await?;
         let streams = Streams::new(&config);
         let shared = Shared {
             subjects: Subjects::new(&config.process),
@@ -71,7 +84,8 @@ impl NatsBus {
             config,
             clock,
             streams,
-            api_level,
+            health,
+            keeping: tokio::sync::Mutex::new(()),
             tail: Mutex::new(None),
         };
         for stream in shared.streams.without_tasks() {
@@ -86,5 +100,12 @@ impl NatsBus {
     #[must_use]
     pub fn max_payload(&self) -> usize {
         self.shared.client.max_payload()
+    }
+}
+
+impl Shared {
+    /// What the server can do that we are connected to now.
+    pub(crate) fn abilities(&self) -> Abilities {
+        Abilities::of(&self.client.server_info().version)
     }
 }

@@ -39,7 +39,10 @@ pub struct Diagnosis {
     pub tasks: TaskCounts,
     /// Announcements that wait, by destination.
     pub waiting: BTreeMap<String, u64>,
-    /// What needs a person.
+    /// What does not work until a person mends it; the command's exit code is 1 while there are any.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// What a person should know.
     pub warnings: Vec<String>,
     /// What would be lost if what died.
     pub losses: Vec<String>,
@@ -71,6 +74,7 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         definitions: setting.definitions.clone(),
         tasks: service.store.counts().await.map_err(|error| away(&error))?,
         waiting: waiting.into_iter().collect(),
+        problems: Vec::new(),
         warnings: setting.held.iter().cloned().collect(),
         losses: vec![
             "this process dies: nothing; what was accepted is in the store and is taken up at the next start"
@@ -94,7 +98,9 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
                 stream.replicas, stream.storage
             )
         }));
-        diagnosis.losses.extend(report.warnings);
+        diagnosis.problems.extend(report.problems);
+        diagnosis.warnings.extend(report.warnings);
+        diagnosis.losses.extend(report.losses);
     }
     let undelivered = kunder_domain::portfolio::Portfolio::undelivered(&service.store)
         .await
@@ -109,6 +115,12 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
 }
 
 impl Diagnosis {
+    /// Whether nothing waits for a person.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// In words, a line each.
     #[must_use]
     pub fn words(&self) -> String {
@@ -144,6 +156,11 @@ impl Diagnosis {
                 waiting.join(", ")
             }
         ));
+        lines.extend(
+            self.problems
+                .iter()
+                .map(|problem| format!("problem      {problem}")),
+        );
         lines.extend(
             self.warnings
                 .iter()

@@ -245,7 +245,12 @@ impl Shared {
     async fn publish(&self, prepared: Vec<Prepared>) -> Vec<Result<PublishAck, PublishError>> {
         let mut answers = Vec::with_capacity(prepared.len());
         let mut failed = None;
-        for (subject, headers, body) in prepared {
+        let subjects: Vec<String> = prepared.iter().map(|(subject, ..)| subject.clone()).collect();
+        for (subject, mut headers, body) in prepared {
+            // Where ours is gone, a stranger's stream may have its subjects: it must not take what is ours.
+            if let Some(stream) = self.streams.name_of(&subject) {
+                headers.insert(header::NATS_EXPECTED_STREAM, stream);
+            }
             let message = PublishMessage::build().headers(headers).payload(body);
             match self.jetstream.send_publish(subject, message).await {
                 Ok(answer) => answers.push(answer.into_future()),
@@ -257,6 +262,9 @@ impl Shared {
         }
         let mut answers = join_all(answers).await;
         answers.extend(failed);
+        for (subject, answer) in subjects.iter().zip(&answers) {
+            self.heed(subject, answer).await;
+        }
         answers
     }
 }

@@ -160,8 +160,9 @@ impl Consumption {
         let Some(reply) = message.reply.clone() else {
             return;
         };
-        let reason = format!("+TERM {}", headers::one_line(&refusal.to_string(), 200));
-        if let Err(error) = self.shared.client.publish(reply, reason.into()).await {
+        let reason = headers::one_line(&refusal.to_string(), 200);
+        let end = self.shared.abilities().end(&reason);
+        if let Err(error) = self.shared.client.publish(reply, end.into()).await {
             warn!(subject = %message.subject, %error, "cannot end a refused message, it comes again");
         }
     }

@@ -30,6 +30,7 @@ impl Shared {
     /// Writes it; repeats are recognised by where the message stood.
     pub(crate) async fn write_letter(&self, letter: &Letter<'_>) -> Result<(), String> {
         let mut headers = headers_of(letter);
+        headers.insert(header::NATS_EXPECTED_STREAM, self.streams.letters.as_str());
         let room = self
             .client
             .max_payload()
@@ -41,8 +42,9 @@ impl Shared {
         let body = Bytes::copy_from_slice(&letter.payload[..kept]);
         let message = PublishMessage::build().headers(headers).payload(body);
         let subject = self.letter_subject(letter.origin.subject);
-        let sent = self.jetstream.send_publish(subject, message).await;
+        let sent = self.jetstream.send_publish(subject.clone(), message).await;
         let answer = sent.map_err(|error| with_causes(&error))?.await;
+        self.heed(&subject, &answer).await;
         answer.map(|_| ()).map_err(|error| with_causes(&error))
     }
 

@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 
 use super::consume::{Consumption, Source};
 use super::error::BusError;
+use super::keeper::Keeper;
 use super::quarantine::Quarantine;
 use super::{NatsBus, Shared, services};
 
@@ -61,7 +62,15 @@ impl NatsBus {
             consuming.push((consumption, consumer));
         }
         let (services, endpoints) = services::start(shared, &door, &told).await?;
-        let mut handles = vec![shared.clock.spawn(Box::pin(quarantine.run()))];
+        let keeper = Keeper {
+            shared: Arc::clone(shared),
+            agents: agents.clone(),
+            stop: told.clone(),
+        };
+        let mut handles = vec![
+            shared.clock.spawn(Box::pin(quarantine.run())),
+            shared.clock.spawn(Box::pin(keeper.run())),
+        ];
         for (consumption, consumer) in consuming {
             handles.push(shared.clock.spawn(Box::pin(consumption.run(consumer))));
         }

@@ -117,10 +117,15 @@ impl Started<'_> {
                 "its name and its subjects must be of a-z, 0-9, `-` and `_`",
             )
         };
+        let watched = Arc::clone(&self.shared.health);
         let service = self
             .shared
             .client
             .service_builder()
+            .stats_handler(move |_endpoint, _stats| {
+                let problems = watched.problems();
+                json!({ "healthy": problems.is_empty(), "problems": problems })
+            })
             .description(description)
             .metadata(metadata)
             .queue_group(process)

@@ -79,12 +79,16 @@ pub(super) async fn run(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is configured, reachable, and would be lost.
+/// Says what is configured, reachable, and would be lost. Exit code 1 when something waits for a person.
 pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
     match diagnosis(common, Arc::clone(&clock)).await {
         Ok(diagnosis) => {
             tell(&diagnosis, common.json);
-            Ok(ExitCode::SUCCESS)
+            Ok(if diagnosis.is_healthy() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
         Err(failure) if common.nats.is_some() => {
             // The broker, or whoever serves there, is not to be had: that is a finding, and the folder still has others.
@@ -94,7 +98,7 @@ pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<Exi
             };
             let mut diagnosis = diagnosis(&local, clock).await?;
             diagnosis
-                .warnings
+                .problems
                 .insert(0, format!("not reachable: {}", failure.what()));
             tell(&diagnosis, common.json);
             Ok(ExitCode::FAILURE)
