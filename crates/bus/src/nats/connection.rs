@@ -85,12 +85,11 @@ fn unreachable(config: &NatsConfig, error: &ConnectError) -> BusError {
 
 /// At once, then a little longer each time.
 fn reconnect_pause(tries: usize) -> Duration {
-    match u32::try_from(tries.saturating_sub(2)) {
-        Ok(doublings) if tries > 1 => {
-            (Duration::from_millis(10) * 2_u32.pow(doublings.min(10))).min(RECONNECT_PAUSE_MAX)
-        }
-        _ => Duration::ZERO,
-    }
+    let Some(doublings) = tries.checked_sub(2) else {
+        return Duration::ZERO;
+    };
+    let doublings = u32::try_from(doublings).unwrap_or(u32::MAX).min(10);
+    (Duration::from_millis(10) * 2_u32.pow(doublings)).min(RECONNECT_PAUSE_MAX)
 }
 
 pub(crate) fn jetstream(client: &Client, config: &NatsConfig) -> jetstream::Context {

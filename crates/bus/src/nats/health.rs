@@ -23,6 +23,8 @@ struct State {
     denied: BTreeMap<(Verb, String), Denied>,
     /// Why the last try to connect was refused.
     refused: Option<String>,
+    /// Why the last try to connect failed.
+    failed: Option<String>,
     /// What could not be set up, and how to mend it.
     broken: BTreeMap<String, String>,
     /// Streams that were there once.
@@ -66,6 +68,7 @@ impl Health {
                 self.change(|state| {
                     state.denied.clear();
                     state.refused = None;
+                    state.failed = None;
                 });
             }
             Event::Disconnected => {
@@ -84,9 +87,23 @@ impl Health {
             Event::ClientError(ClientError::Other(reason)) if reason.to_lowercase().contains("authori") => {
                 self.refused("nats refused our credentials");
             }
-            Event::ClientError(problem) => warn!(%problem, "nats client reported a problem"),
+            Event::ClientError(problem) => self.failed(&problem.to_string()),
             Event::Draining | Event::Closed => info!(%event, "nats connection ends"),
         }
+    }
+
+    /// Every try to connect tells why it failed: that is logged once.
+    fn failed(&self, reason: &str) {
+        let mut state = self.lock();
+        if state.failed.as_deref() != Some(reason) {
+            warn!(reason, "nats client reported a problem");
+            state.failed = Some(reason.to_owned());
+        }
+    }
+
+    /// Why we are not connected, where that is known.
+    pub(crate) fn away(&self) -> Option<String> {
+        self.lock().failed.clone()
     }
 
     fn is_slow(&self) {

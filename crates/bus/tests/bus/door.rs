@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ pub struct MemoryDoor {
     accepted: Mutex<BTreeMap<String, Task>>,
     refused: Mutex<BTreeMap<String, u32>>,
     incoming: Mutex<Vec<Incoming>>,
+    submissions: AtomicU64,
     pub gate: watch::Sender<bool>,
 }
 
@@ -30,12 +32,18 @@ impl MemoryDoor {
             accepted: Mutex::default(),
             refused: Mutex::default(),
             incoming: Mutex::default(),
+            submissions: AtomicU64::new(0),
             gate: watch::Sender::new(false),
         }
     }
 
     pub fn accepted(&self) -> Vec<String> {
         self.accepted.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// How often a task was handed in, known or not.
+    pub fn submissions(&self) -> u64 {
+        self.submissions.load(Ordering::SeqCst)
     }
 
     pub fn task(&self, id: &str) -> Task {
@@ -92,6 +100,7 @@ impl Door for MemoryDoor {
         traceparent: Option<&str>,
         payload: &[u8],
     ) -> Result<Receipt, Refusal> {
+        self.submissions.fetch_add(1, Ordering::SeqCst);
         let mut task = envelope::read(payload, 900_000)?.task;
         let id = task.task_id.clone();
         task.agent = agent.map(str::to_owned);

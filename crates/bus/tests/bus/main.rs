@@ -4,10 +4,17 @@
 mod announcing;
 mod clock;
 mod contract;
+mod cuts;
+mod deleted;
 mod door;
 mod inbox;
+mod permissions;
+mod proxy;
 mod queue;
 mod restart;
+mod restarts;
 mod server;
 mod services;
 mod setup;
+mod slow;
+mod versions;
