@@ -113,6 +113,10 @@ impl Journal<Fact> for FaultyJournal {
         self.store.outbox(destination, limit).await
     }
 
+    async fn sending(&self, destination: &str, upto: u64) -> Result<(), JournalError> {
+        self.store.sending(destination, upto).await
+    }
+
     async fn announced(&self, destination: &str, number: u64) -> Result<(), JournalError> {
         self.store.announced(destination, number).await
     }

@@ -2,6 +2,7 @@
 //! and a destination that is away holds up nobody else.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -268,4 +269,82 @@ async fn a_destination_that_is_away_waits_alone_and_gets_everything_in_order_whe
         .await
         .expect("the relay stops")
         .unwrap();
+}
+
+/// Sends, and does not hear the broker's answer the first time; notes each attempt, and what the store would say of it after a crash.
+struct DeafBus {
+    store: SqliteStore,
+    deaf: Mutex<BTreeSet<String>>,
+    sent: Mutex<Vec<(String, u32, u32)>>,
+}
+
+#[async_trait]
+impl Bus for DeafBus {
+    fn describe(&self) -> String {
+        "deaf".to_owned()
+    }
+
+    async fn announce(&self, _store: &str, batch: &[Announcement]) -> (usize, Option<AnnounceError>) {
+        for one in batch {
+            let after_a_crash = self.store.outbox(&one.destination, batch.len()).await.unwrap();
+            let attempt = after_a_crash.iter().find(|again| again.number == one.number);
+            let sent = (one.destination.clone(), one.attempt, attempt.unwrap().attempt);
+            self.sent.lock().unwrap().push(sent);
+        }
+        if self.deaf.lock().unwrap().insert(batch[0].destination.clone()) {
+            return (0, Some(AnnounceError::Unavailable("no answer".to_owned())));
+        }
+        (batch.len(), None)
+    }
+
+    async fn last_event(&self, _store: &str) -> Option<u64> {
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_been_sent_says_so() {
+    let world = world(0, 0).await;
+    let bus = Arc::new(DeafBus {
+        store: world.store.clone(),
+        deaf: Mutex::default(),
+        sent: Mutex::default(),
+    });
+    let (_stop, stopped) = watch::channel(false);
+    let relay = Relay {
+        clock: Arc::clone(&world.clock),
+        journal: Arc::new(world.store.clone()) as Arc<dyn Journal<Fact>>,
+        bus: Arc::clone(&bus) as Arc<dyn Bus>,
+        announced: world.runtime.announced(),
+        stop: stopped,
+    };
+    let relay = world.clock.spawn(Box::pin(relay.run()));
+    let mut task = Task::new(TaskId::new("t").unwrap(), "first", "add");
+    task.reply_to = Some("asked.by".to_owned());
+    let envelope = Envelope {
+        task,
+        warnings: Vec::new(),
+    };
+    let receipt = world.runtime.submit(envelope, None).await.unwrap();
+    world.runtime.outcome(&receipt.task_id, PATIENCE).await.unwrap();
+    let emptied = async {
+        while !world.store.destinations().await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, emptied)
+        .await
+        .expect("everything is taken the second time");
+    let sent = bus.sent.lock().unwrap().clone();
+    let of = |destination: &str| -> Vec<(u32, u32)> {
+        let lane = sent.iter().filter(|(to, ..)| to == destination);
+        lane.map(|(_, attempt, after)| (*attempt, *after)).collect()
+    };
+    assert_eq!(of("replies"), [(1, 2), (2, 3)]);
+    assert_eq!(
+        of("results"),
+        [(1, 1), (1, 1)],
+        "repeats of results are refused by the broker, so nobody counts"
+    );
+    drop(relay);
 }

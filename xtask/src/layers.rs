@@ -33,7 +33,8 @@ const LAYERS: [(&str, &[&str]); 11] = [
     (CONNECT, &[CORE, DOMAIN]),
     (GATEWAY, &[CORE, DOMAIN]),
     (RUNNER, &[CORE, DOMAIN, AGENTS, BUS, STORE, CONNECT, GATEWAY]),
-    (TESTKIT, &[CORE, DOMAIN]),
+    // Not the store: it simulates one.
+    (TESTKIT, &[CORE, DOMAIN, AGENTS, BUS, RUNNER]),
     (
         TESTS,
         &[
@@ -199,7 +200,7 @@ mod tests {
              kunder-gateway: kunder-agent-core kunder-domain axum
              kunder: kunder-agent-core kunder-domain kunder-agents kunder-bus kunder-store kunder-connect \
                      kunder-gateway clap anyhow
-             kunder-testkit: kunder-agent-core kunder-domain
+             kunder-testkit: kunder kunder-agent-core kunder-domain kunder-agents kunder-bus
              kunder-tests: kunder kunder-bus kunder-store kunder-testkit async-nats anyhow
              xtask: clap anyhow",
             "",

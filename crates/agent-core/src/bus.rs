@@ -19,6 +19,18 @@ pub enum AnnouncementKind {
     Reply,
 }
 
+impl AnnouncementKind {
+    /// Whether a repeat may reach a receiver, so that the times it is handed out are counted. The broker refuses a second result
+    /// and a second event for ever; a stream of another process forgets what it has passed on, and nobody keeps replies.
+    #[must_use]
+    pub fn may_repeat(self) -> bool {
+        match self {
+            Self::Request | Self::Reply => true,
+            Self::Result | Self::Event => false,
+        }
+    }
+}
+
 /// A row of the outbox.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Announcement {
@@ -35,6 +47,9 @@ pub struct Announcement {
     pub committed_at: Timestamp,
     /// When it counts as undeliverable.
     pub deadline: Option<Timestamp>,
+    /// Which handing-out to the bus this is: 1 where it was never handed out before, more where it may have been sent already.
+    /// Counted where [`AnnouncementKind::may_repeat`]; 1 elsewhere. The store gives it.
+    pub attempt: u32,
 }
 
 /// Why an announcement was not taken.

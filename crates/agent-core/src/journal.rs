@@ -205,6 +205,10 @@ pub trait Journal<C: Send + 'static>: Send + Sync + 'static {
     /// Waiting announcements of a destination, in commit order.
     async fn outbox(&self, destination: &str, limit: usize) -> Result<Vec<Announcement>, JournalError>;
 
+    /// Notes, on disk when this returns, that waiting announcements of a destination up to and including this number
+    /// are about to be handed to the bus: from then on they are read with the next attempt.
+    async fn sending(&self, destination: &str, upto: u64) -> Result<(), JournalError>;
+
     /// Marks announcements of a destination as taken, up to and including this number.
     async fn announced(&self, destination: &str, number: u64) -> Result<(), JournalError>;
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::criteria::Verdict;
-use crate::id::TaskId;
+use crate::id::{AgentName, TaskId};
+use crate::task::{Locale, Task};
 
 /// The protocol version of results.
 pub const OUTCOME_PROTOCOL: &str = "outcome/1";
@@ -190,6 +191,45 @@ pub struct Cut {
     pub total: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
+}
+
+impl Outcome {
+    /// The outcome of an open task below this one, which was cancelled: in the language of that task, which `agent` accepted
+    /// at `accepted`.
+    #[must_use]
+    pub fn of_one_below(&self, task: &Task, agent: &AgentName, accepted: Timestamp) -> Self {
+        let (summary, blocker) = match task.locale() {
+            Locale::Sv => (
+                "Avbruten.",
+                format!(
+                    "Avbröts tillsammans med uppgiften {}, som den hör till.",
+                    self.task_id
+                ),
+            ),
+            Locale::En => (
+                "Cancelled.",
+                format!(
+                    "Cancelled together with task {}, which it belongs to.",
+                    self.task_id
+                ),
+            ),
+        };
+        let process = self
+            .agent
+            .split_once('/')
+            .map_or("kunder", |(process, _)| process);
+        Self {
+            protocol: OUTCOME_PROTOCOL.to_owned(),
+            task_id: task.task_id.clone(),
+            agent: format!("{process}/{agent}"),
+            started_at: accepted.min(self.finished_at),
+            finished_at: self.finished_at,
+            report: Report::failed(summary, blocker),
+            criteria: Vec::new(),
+            warnings: Vec::new(),
+            cut: Vec::new(),
+        }
+    }
 }
 
 impl Report {

@@ -1,33 +1,33 @@
 //! The bus over NATS: one connection, five streams, the services of the agents.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_nats::Client;
 use async_nats::jetstream::Context;
+use async_trait::async_trait;
+use kunder_agent_core::bus::{AnnounceError, Announcement, Bus};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::subject::Subjects;
 use tokio::sync::watch;
 
-mod announce;
+mod broker;
 pub(crate) mod client;
 pub(crate) mod config;
 mod connection;
 mod consume;
 pub(crate) mod error;
-mod handle;
-mod headers;
+mod header_map;
 mod health;
 pub(crate) mod inspect;
 mod keeper;
-mod letter;
 mod login;
 mod quarantine;
+mod received;
 mod reply;
 pub(crate) mod serve;
 mod server;
 mod services;
 mod streams;
-mod tail;
 
 use config::NatsConfig;
 use connection::Opened;
@@ -35,12 +35,14 @@ use error::BusError;
 use health::Health;
 use server::Abilities;
 use streams::Streams;
-use tail::Tail;
+
+use crate::announce::Announcer;
 
 /// The bus over NATS. Cheap to clone; all clones share one connection.
 #[derive(Clone)]
 pub struct NatsBus {
     pub(crate) shared: Arc<Shared>,
+    announcer: Arc<Announcer<Shared>>,
 }
 
 pub(crate) struct Shared {
@@ -55,8 +57,6 @@ pub(crate) struct Shared {
     pub(crate) health: Arc<Health>,
     /// Held while a stream is made or changed.
     pub(crate) keeping: tokio::sync::Mutex<()>,
-    /// The end of the event stream as our own publishing left it; `None` when it must be read again.
-    pub(crate) tail: Mutex<Option<Tail>>,
 }
 
 impl NatsBus {
@@ -86,14 +86,13 @@ impl NatsBus {
             streams,
             health,
             keeping: tokio::sync::Mutex::new(()),
-            tail: Mutex::new(None),
         };
         for stream in shared.streams.without_tasks() {
             shared.streams.ensure(&shared, stream).await?;
         }
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        let shared = Arc::new(shared);
+        let announcer = Arc::new(Announcer::new(Arc::clone(&shared)));
+        Ok(Self { shared, announcer })
     }
 
     /// The largest message the server takes, in bytes, headers included.
@@ -107,5 +106,20 @@ impl Shared {
     /// What the server can do that we are connected to now.
     pub(crate) fn abilities(&self) -> Abilities {
         Abilities::of(&self.client.server_info().version)
+    }
+}
+
+#[async_trait]
+impl Bus for NatsBus {
+    fn describe(&self) -> String {
+        self.announcer.describe()
+    }
+
+    async fn announce(&self, store: &str, batch: &[Announcement]) -> (usize, Option<AnnounceError>) {
+        self.announcer.announce(store, batch).await
+    }
+
+    async fn last_event(&self, store: &str) -> Option<u64> {
+        self.announcer.last_event(store).await
     }
 }

@@ -127,7 +127,7 @@ impl App {
         };
         let service = Service {
             runtime,
-            store,
+            store: Arc::new(store),
             clock,
             facts: Arc::new(setting),
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kunder_agent_core::door::{Refusal, RefusalCode};
-use kunder_agent_core::journal::{Journal, TaskCounts};
+use kunder_agent_core::journal::TaskCounts;
 use kunder_bus::NatsBus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,9 +102,7 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         diagnosis.warnings.extend(report.warnings);
         diagnosis.losses.extend(report.losses);
     }
-    let undelivered = kunder_domain::portfolio::Portfolio::undelivered(&service.store)
-        .await
-        .map_err(|error| away(&error))?;
+    let undelivered = service.store.undelivered().await.map_err(|error| away(&error))?;
     diagnosis.warnings.extend(undelivered.iter().map(|message| {
         format!(
             "not delivered to {}: {} ({})",

@@ -15,3 +15,4 @@ pub mod routing;
 pub mod schema;
 pub mod service;
 pub mod socket;
+pub mod store;

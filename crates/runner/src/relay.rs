@@ -118,6 +118,10 @@ impl<C: Send + 'static> Relay<C> {
         if batch.is_empty() {
             return Ok(Lane::Empty);
         }
+        if let Some(last) = batch.iter().rfind(|announcement| announcement.kind.may_repeat()) {
+            // Noted before it is sent: after a crash in between, what may have been sent says so.
+            self.journal.sending(destination, last.number).await?;
+        }
         let (taken, trouble) = self.bus.announce(&self.journal.store_id(), &batch).await;
         if let Some(last) = taken.checked_sub(1).and_then(|last| batch.get(last)) {
             self.journal.announced(destination, last.number).await?;

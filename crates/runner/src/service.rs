@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::store::Store;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::door::{AgentCard, Answer, Door, Incoming, Receipt, Refusal, RefusalCode};
 use kunder_agent_core::envelope::{Envelope, is_traceparent, read};
 use kunder_agent_core::id::{AgentName, TaskId};
-use kunder_agent_core::journal::{Journal, TaskStatus};
+use kunder_agent_core::journal::TaskStatus;
 use kunder_agent_core::runtime::Runtime;
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
 use kunder_agents::commands::{Parsed, parse};
 use kunder_domain::fact::Fact;
-use kunder_store::SqliteStore;
 use serde_json::Value;
 
 use crate::control::{ChatReply, EventLine, Imported, Request, Response};
@@ -31,7 +31,7 @@ const METRICS_WAIT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Service {
     pub runtime: Runtime<Reader, Fact>,
-    pub store: SqliteStore,
+    pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub facts: Arc<doctor::Setting>,
 }

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use kunder_agent_core::bus::Announcement;
-use kunder_agent_core::id::TaskId;
+use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::CommitError;
-use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
-use kunder_agent_core::task::{Locale, Task};
+use kunder_agent_core::outcome::Outcome;
+use kunder_agent_core::task::Task;
 use rusqlite::{Connection, params};
 
 use crate::commit::{OutcomeRow, finish, hold, join};
@@ -16,11 +16,9 @@ use crate::outbox::AnnouncementRow;
 /// The end of a task by someone's wish, whoever holds its lease: a commit of its run comes too late.
 pub(crate) struct Cancellation {
     task: TaskId,
-    outcome: OutcomeRow,
+    outcome: Outcome,
+    row: OutcomeRow,
     announcements: Vec<AnnouncementRow>,
-    /// `kunder`, of which the children are agents too.
-    process: String,
-    at: Timestamp,
 }
 
 impl Cancellation {
@@ -42,17 +40,11 @@ impl Cancellation {
         let row = OutcomeRow::new(&outcome).map_err(|error| invalid(error.to_string()))?;
         let announcements =
             AnnouncementRow::all(announcements).map_err(|error| invalid(error.to_string()))?;
-        let process = outcome
-            .agent
-            .split_once('/')
-            .map_or("kunder", |(process, _)| process)
-            .to_owned();
         Ok(Self {
             task,
-            outcome: row,
+            outcome,
+            row,
             announcements,
-            process,
-            at: outcome.finished_at,
         })
     }
 
@@ -65,50 +57,25 @@ impl Cancellation {
             .into());
         }
         for descendant in open_below(connection, &self.task)? {
-            let outcome = OutcomeRow::new(&self.ended_with(&descendant))?;
+            let ended = self
+                .outcome
+                .of_one_below(&descendant.task, &descendant.agent, descendant.now);
+            let outcome = OutcomeRow::new(&ended)?;
             finish(connection, descendant.number, &outcome)?;
         }
-        finish(connection, held.number, &self.outcome)?;
+        finish(connection, held.number, &self.row)?;
         for announcement in &self.announcements {
             announcement.insert(connection)?;
         }
         join(connection, held.parent.as_deref())?;
         Ok(())
     }
-
-    /// The outcome of a task below the cancelled one, in the language of that task.
-    fn ended_with(&self, descendant: &Descendant) -> Outcome {
-        let (summary, blocker) = match descendant.task.locale() {
-            Locale::Sv => (
-                "Avbruten.",
-                format!(
-                    "Avbröts tillsammans med uppgiften {}, som den hör till.",
-                    self.task
-                ),
-            ),
-            Locale::En => (
-                "Cancelled.",
-                format!("Cancelled together with task {}, which it belongs to.", self.task),
-            ),
-        };
-        Outcome {
-            protocol: OUTCOME_PROTOCOL.to_owned(),
-            task_id: descendant.task.task_id.clone(),
-            agent: format!("{}/{}", self.process, descendant.agent),
-            started_at: descendant.now.min(self.at),
-            finished_at: self.at,
-            report: Report::failed(summary, blocker),
-            criteria: Vec::new(),
-            warnings: Vec::new(),
-            cut: Vec::new(),
-        }
-    }
 }
 
 /// An open task below another one.
 struct Descendant {
     number: i64,
-    agent: String,
+    agent: AgentName,
     now: Timestamp,
     task: Task,
 }
@@ -129,7 +96,7 @@ fn open_below(connection: &Connection, task: &TaskId) -> Result<Vec<Descendant>,
     while let Some(row) = rows.next()? {
         found.push(Descendant {
             number: row.get(0)?,
-            agent: row.get(1)?,
+            agent: AgentName::new(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?),
             now: moment(row.get(2)?),
             task: serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
         });

@@ -151,6 +151,13 @@ impl Journal<Fact> for SqliteStore {
         Ok(self.read(|connection| outbox::waiting(connection, destination, limit_of(limit)))?)
     }
 
+    async fn sending(&self, destination: &str, upto: u64) -> Result<(), JournalError> {
+        let destination = destination.to_owned();
+        self.write(move |connection| Ok(outbox::count_sending(connection, &destination, upto)?))
+            .await?;
+        Ok(())
+    }
+
     async fn announced(&self, destination: &str, number: u64) -> Result<(), JournalError> {
         let destination = destination.to_owned();
         Ok(self.inner.mark_announced(destination, number).await?)

@@ -82,7 +82,8 @@ fn kind_of(text: &str) -> Result<AnnouncementKind, Failure> {
     }
 }
 
-const COLUMNS: &str = "number, destination, kind, subject, message_id, headers, body, committed_at, deadline";
+const COLUMNS: &str =
+    "number, destination, kind, subject, message_id, headers, body, committed_at, deadline, handed";
 
 fn announcement(row: &Row<'_>) -> Result<Announcement, Failure> {
     Ok(Announcement {
@@ -95,6 +96,7 @@ fn announcement(row: &Row<'_>) -> Result<Announcement, Failure> {
         body: row.get(6)?,
         committed_at: moment(row.get(7)?),
         deadline: row.get::<_, Option<i64>>(8)?.map(moment),
+        attempt: row.get::<_, u32>(9)?.saturating_add(1),
     })
 }
 
@@ -143,6 +145,16 @@ pub(crate) fn mark_undeliverable(connection: &Connection, number: u64, reason: &
     connection
         .prepare_cached("UPDATE outbox SET state = 2, reason = ?2 WHERE number = ?1 AND state = 0")?
         .execute(params![signed(number), reason])?;
+    Ok(())
+}
+
+/// Counts a handing-out of everything that waits in a lane, up to and including this number.
+pub(crate) fn count_sending(connection: &Connection, destination: &str, upto: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET handed = handed + 1 WHERE state = 0 AND destination = ?1 AND number <= ?2",
+        )?
+        .execute(params![destination, signed(upto)])?;
     Ok(())
 }
 

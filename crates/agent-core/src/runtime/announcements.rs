@@ -38,6 +38,7 @@ pub(super) fn results<P, C>(
         body,
         committed_at: now,
         deadline: None,
+        attempt: 1,
     };
     let copy = task.reply_to.as_ref().map(|subject| Announcement {
         destination: "replies".to_owned(),
@@ -102,6 +103,7 @@ pub(super) fn event_announcement<P, C>(
         body: serde_json::to_vec(&event.data).expect("a JSON value always serializes"),
         committed_at: now,
         deadline: None,
+        attempt: 1,
     }
 }
 
@@ -145,5 +147,6 @@ pub(super) fn request_announcement<P, C>(
         deadline: request
             .deadline
             .or_else(|| now.checked_add(core.config.delivery_limit).ok()),
+        attempt: 1,
     }
 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::config::{NatsConfig, check_process};
 use super::connection::{self, with_causes};
 use super::error::BusError;
-use super::headers;
+use super::header_map;
 
 /// A connection that asks. Needs no JetStream.
 pub struct NatsClient {
@@ -89,7 +89,7 @@ impl NatsClient {
                 | RequestErrorKind::MaxPayloadExceeded
                 | RequestErrorKind::Other => RemoteError::Unavailable(with_causes(&error)),
             })?;
-        let header = |name: &str| headers::find(message.headers.as_ref(), name);
+        let header = |name: &str| header_map::find(message.headers.as_ref(), name);
         match (header(NATS_SERVICE_ERROR), header(NATS_SERVICE_ERROR_CODE)) {
             (None, None) => Ok(message.payload.to_vec()),
             (text, code) => Err(RemoteError::Refused {

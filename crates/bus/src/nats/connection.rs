@@ -7,12 +7,12 @@ use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use tokio::sync::watch;
 
-use super::announce::WINDOW_MESSAGES;
 use super::config::NatsConfig;
 use super::error::BusError;
 use super::health::Health;
 use super::login::{self, Login};
 use super::server;
+use crate::announce::WINDOW_MESSAGES;
 
 /// The longest pause between two tries to connect again: a server that comes back is not kept waiting.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);

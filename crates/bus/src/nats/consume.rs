@@ -4,20 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::jetstream::consumer::pull::{Config, Stream};
+use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
-use async_nats::jetstream::{AckKind, Message};
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use jiff::SignedDuration;
-use kunder_agent_core::door::Door;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::Shared;
 use super::connection::with_causes;
 use super::error::BusError;
+use super::received::Received;
 use super::serve::stopped;
+use crate::accept::{Acceptor, Ended, Source};
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// What a dead connection asked for is handed to it until it expires: the broker notices later than we do.
@@ -25,59 +24,24 @@ const PULL_EXPIRES: Duration = Duration::from_secs(10);
 const BACKOFF_MIN_MS: u64 = 100;
 const BACKOFF_MAX_MS: u64 = 5_000;
 
-/// What is consumed.
-#[derive(Clone, Debug)]
-pub(crate) enum Source {
-    /// The work queue of one agent.
-    Tasks { agent: String },
-    /// What other processes tell us.
-    Inbox,
-}
-
-impl Source {
-    pub(crate) fn stream<'a>(&self, shared: &'a Shared) -> &'a str {
-        match self {
-            Self::Tasks { .. } => &shared.streams.tasks,
-            Self::Inbox => &shared.streams.inbox,
-        }
-    }
-
-    pub(crate) fn consumer(&self) -> &str {
-        match self {
-            Self::Tasks { agent } => agent,
-            Self::Inbox => "runner",
-        }
-    }
-}
-
 /// One consumer at work.
 pub(crate) struct Consumption {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) door: Arc<dyn Door>,
-    pub(crate) source: Source,
+    pub(crate) acceptor: Acceptor<Shared>,
     /// All agents: they are the subjects of the work queue.
     pub(crate) agents: Vec<String>,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-enum Ended {
-    Stopped,
-    Broken(String),
-}
-
 impl Consumption {
     pub(crate) fn stream(&self) -> &str {
-        self.source.stream(&self.shared)
+        self.acceptor.source.stream(&self.shared.streams.names)
     }
 
     fn consumer_config(&self) -> Config {
-        let filter = match &self.source {
-            Source::Tasks { agent } => self.shared.streams.tasks_of(agent),
-            Source::Inbox => self.shared.streams.inbox_subjects(),
-        };
         Config {
-            durable_name: Some(self.source.consumer().to_owned()),
-            filter_subject: filter,
+            durable_name: Some(self.acceptor.source.consumer().to_owned()),
+            filter_subject: self.acceptor.source.subjects(&self.shared.streams.names),
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.shared.config.ack_wait(),
             max_ack_pending: self.shared.config.max_ack_pending,
@@ -88,7 +52,7 @@ impl Consumption {
     /// Creates or updates the stream and the consumer.
     pub(crate) async fn set_up(&self) -> Result<PullConsumer, BusError> {
         let streams = &self.shared.streams;
-        let stream = match self.source {
+        let stream = match self.acceptor.source {
             Source::Tasks { .. } => streams.tasks_config(&self.agents),
             Source::Inbox => streams.inbox_config(),
         };
@@ -96,7 +60,7 @@ impl Consumption {
         let config = self.consumer_config();
         self.shared.jetstream.create_consumer_on_stream(config, self.stream()).await.map_err(|error| {
             BusError::setup(
-                format!("consumer {} of stream {}", self.source.consumer(), self.stream()),
+                format!("consumer {} of stream {}", self.acceptor.source.consumer(), self.stream()),
                 with_causes(&error),
                 "a consumer of that name exists with settings that cannot be changed, or another one takes its subjects: delete that one",
             )
@@ -110,7 +74,7 @@ impl Consumption {
             match self.consume(&consumer, &mut breaks).await {
                 Ended::Stopped => return,
                 Ended::Broken(reason) => {
-                    warn!(stream = self.stream(), source = ?self.source, reason, "consuming broke off")
+                    warn!(stream = self.stream(), source = ?self.acceptor.source, reason, "consuming broke off")
                 }
             }
             consumer = loop {
@@ -134,7 +98,7 @@ impl Consumption {
                     Err(error) => warn!(stream = self.stream(), %error, "cannot consume yet"),
                 }
             };
-            info!(stream = self.stream(), source = ?self.source, "consuming again");
+            info!(stream = self.stream(), source = ?self.acceptor.source, "consuming again");
         }
     }
 
@@ -150,33 +114,26 @@ impl Consumption {
             .expires(PULL_EXPIRES)
             .messages()
             .await;
-        let mut messages = match messages {
+        let messages = match messages {
             Ok(messages) => messages,
             Err(error) => return Ended::Broken(with_causes(&error)),
         };
-        let mut stop = self.stop.clone();
-        let mut accepting = FuturesUnordered::new();
-        let ended = loop {
-            tokio::select! {
-                biased;
-                () = stopped(&mut stop) => break Ended::Stopped,
-                // What was asked for over the old connection may never come, and the library sees it by heartbeats only.
-                () = newer(&mut connects, connection) => break Ended::Broken("connected anew".to_owned()),
-                Some(()) = accepting.next(), if !accepting.is_empty() => {}
-                message = messages.next(), if accepting.len() < at_once => match message {
-                    Some(Ok(message)) => {
-                        *breaks = 0;
-                        accepting.push(self.accept(message));
-                    }
-                    Some(Err(error)) => break Ended::Broken(with_causes(&error)),
-                    None => break Ended::Broken("the consumer ended".to_owned()),
-                },
+        let received = messages.map(|message| match message {
+            Ok(message) => {
+                *breaks = 0;
+                Ok(Received::new(message))
             }
+            Err(error) => Err(with_causes(&error)),
+        });
+        // What was asked for over the old connection may never come, and the library sees it by heartbeats only.
+        let broken = async {
+            newer(&mut connects, connection).await;
+            "connected anew".to_owned()
         };
-        give_back(&mut messages).await;
-        drop(messages);
-        while accepting.next().await.is_some() {}
-        ended
+        let mut stop = self.stop.clone();
+        self.acceptor
+            .accept_all(received, at_once, &mut stop, broken)
+            .await
     }
 
     /// Waits before the next try, longer each time; false when told to stop meanwhile.
@@ -196,19 +153,4 @@ impl Consumption {
 /// Ends when there is a newer connection than this one.
 async fn newer(connects: &mut watch::Receiver<u64>, connection: u64) {
     let _ = connects.wait_for(|count| *count > connection).await;
-}
-
-/// Messages that were handed out but not looked at go back at once, instead of after the acknowledgement time.
-async fn give_back(messages: &mut Stream) {
-    while let Some(Some(Ok(message))) = messages.next().now_or_never() {
-        negative(&message, Duration::ZERO).await;
-    }
-}
-
-/// Asks for the message again, after a while.
-pub(crate) async fn negative(message: &Message, delay: Duration) {
-    let delay = (!delay.is_zero()).then_some(delay);
-    if let Err(error) = message.ack_with(AckKind::Nak(delay)).await {
-        warn!(subject = %message.subject, %error, "cannot give a message back, it comes again by itself");
-    }
 }

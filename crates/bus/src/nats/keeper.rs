@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_nats::connection::State;
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::Config;
 use jiff::SignedDuration;
 use tokio::sync::watch;
@@ -15,6 +13,7 @@ use tracing::{info, warn};
 use super::Shared;
 use super::error::BusError;
 use super::serve::stopped;
+use crate::broker::{PublishError, Stored};
 
 /// Watches over the streams while we serve.
 pub(crate) struct Keeper {
@@ -103,21 +102,18 @@ impl Shared {
     }
 
     /// Takes note of how a message fared: a stream that is gone is made again at once, for the next try.
-    pub(crate) async fn heed(&self, subject: &str, answer: &Result<PublishAck, PublishError>) {
-        let error = match answer {
-            Ok(_) => return self.health.published(subject),
-            Err(error) => error,
-        };
-        match error.kind() {
-            // No stream takes it, or not the one that should.
-            PublishErrorKind::StreamNotFound | PublishErrorKind::Other => {
+    pub(crate) async fn heed(&self, subject: &str, answer: &Result<Stored, PublishError>) {
+        match answer {
+            Ok(_) | Err(PublishError::WrongLastSequence(_) | PublishError::WrongLastMessageId(_)) => {
+                self.health.published(subject);
+            }
+            Err(PublishError::NobodyTakesIt(_)) => {
                 if let Some(stream) = self.streams.config_of(subject) {
                     self.keep(stream).await;
                 }
             }
-            PublishErrorKind::TimedOut | PublishErrorKind::BrokenPipe => self.health.stuck(subject),
-            // It was understood, so it was permitted.
-            _ => self.health.published(subject),
+            Err(PublishError::Unavailable(_)) => self.health.stuck(subject),
+            Err(PublishError::TooLarge(_) | PublishError::InvalidSubject(_)) => {}
         }
     }
 

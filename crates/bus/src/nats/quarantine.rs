@@ -12,10 +12,10 @@ use tracing::{error, warn};
 
 use super::Shared;
 use super::connection::with_causes;
-use super::consume::Source;
-use super::letter::{Letter, Origin};
 use super::serve::stopped;
+use crate::accept::Source;
 use crate::base64;
+use crate::letter::{self, Letter, Origin};
 
 #[derive(Deserialize)]
 struct Stored {
@@ -51,7 +51,7 @@ impl Quarantine {
             for source in &self.sources {
                 if let Err(reason) = self.set_aside(source).await {
                     warn!(
-                        stream = source.stream(&self.shared),
+                        stream = source.stream(&self.shared.streams.names),
                         reason, "cannot look for unreadable messages"
                     );
                 }
@@ -61,7 +61,7 @@ impl Quarantine {
 
     /// Looks through what the consumer has handed out and not seen acknowledged.
     async fn set_aside(&self, source: &Source) -> Result<(), String> {
-        let name = source.stream(&self.shared);
+        let name = source.stream(&self.shared.streams.names);
         let stream = self
             .shared
             .jetstream
@@ -103,7 +103,7 @@ impl Quarantine {
                 payload: &payload,
                 refusal: &refusal,
             };
-            self.shared.write_letter(&letter).await?;
+            letter::write(self.shared.as_ref(), &letter).await?;
             stream
                 .delete_message(sequence)
                 .await

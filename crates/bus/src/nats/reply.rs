@@ -7,7 +7,7 @@ use async_nats::{Client, Subject};
 use kunder_agent_core::door::{Refusal, RefusalCode};
 use tracing::debug;
 
-use super::headers::one_line;
+use crate::headers::one_line;
 
 const ERROR_CHARACTERS: usize = 200;
 

@@ -9,11 +9,12 @@ use kunder_agent_core::door::Door;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::consume::{Consumption, Source};
+use super::consume::Consumption;
 use super::error::BusError;
 use super::keeper::Keeper;
 use super::quarantine::Quarantine;
 use super::{NatsBus, Shared, services};
+use crate::accept::{Acceptor, Source};
 
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
@@ -50,12 +51,17 @@ impl NatsBus {
         };
         let mut consuming = Vec::new();
         for source in sources {
-            let (shared, door, agents) = (Arc::clone(shared), Arc::clone(&door), agents.clone());
-            let consumption = Consumption {
-                shared,
-                door,
+            let acceptor = Acceptor {
+                broker: Arc::clone(shared),
+                door: Arc::clone(&door),
+                clock: Arc::clone(&shared.clock),
                 source,
-                agents,
+                ack_wait: shared.config.ack_wait(),
+            };
+            let consumption = Consumption {
+                shared: Arc::clone(shared),
+                acceptor,
+                agents: agents.clone(),
                 stop: told.clone(),
             };
             let consumer = consumption.set_up().await?;

@@ -21,7 +21,7 @@ use tracing::error;
 
 use super::error::BusError;
 use super::serve::stopped;
-use super::{Shared, headers, reply};
+use super::{Shared, header_map, reply};
 
 /// The agent that also answers for the success metrics (S0-26, D-07).
 const METRICS_AGENT: &str = "customer-health";
@@ -252,7 +252,7 @@ impl Answering<'_> {
 
     async fn task(&self, agent: &str, request: &Request) -> Result<Vec<u8>, Refusal> {
         let message = &request.message;
-        let traceparent = headers::find(message.headers.as_ref(), "traceparent");
+        let traceparent = header_map::find(message.headers.as_ref(), "traceparent");
         let receipt = self
             .door
             .submit(Some(agent), traceparent, &message.payload)

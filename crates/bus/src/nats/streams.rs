@@ -13,17 +13,13 @@ use super::Shared;
 use super::config::NatsConfig;
 use super::connection::with_causes;
 use super::error::BusError;
+use crate::broker::StreamNames;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Names and settings of the streams of one process.
 pub(crate) struct Streams {
-    process: String,
-    pub(crate) tasks: String,
-    pub(crate) results: String,
-    pub(crate) events: String,
-    pub(crate) inbox: String,
-    pub(crate) letters: String,
+    pub(crate) names: StreamNames,
     replicas: usize,
     keep: Duration,
     duplicate_window: Duration,
@@ -32,14 +28,8 @@ pub(crate) struct Streams {
 
 impl Streams {
     pub(crate) fn new(config: &NatsConfig) -> Self {
-        let name = |what: &str| format!("{}_{what}", config.process.to_ascii_uppercase());
         Self {
-            process: config.process.clone(),
-            tasks: name("TASKS"),
-            results: name("RESULTS"),
-            events: name("EVENTS"),
-            inbox: name("IN"),
-            letters: name("DLQ"),
+            names: StreamNames::of(&config.process),
             replicas: config.replicas,
             keep: DAY * u32::try_from(config.keep_days).unwrap_or(u32::MAX / 86_400),
             duplicate_window: Duration::from_millis(config.duplicate_window_ms),
@@ -48,13 +38,15 @@ impl Streams {
     }
 
     pub(crate) fn names(&self) -> [&str; 5] {
-        [
-            &self.tasks,
-            &self.results,
-            &self.events,
-            &self.inbox,
-            &self.letters,
-        ]
+        let StreamNames {
+            process: _,
+            tasks,
+            results,
+            events,
+            inbox,
+            letters,
+        } = &self.names;
+        [tasks, results, events, inbox, letters]
     }
 
     pub(crate) fn without_tasks(&self) -> [Config; 4] {
@@ -70,55 +62,46 @@ impl Streams {
     pub(crate) fn tasks_config(&self, agents: &[String]) -> Config {
         Config {
             retention: RetentionPolicy::WorkQueue,
-            subjects: agents.iter().map(|agent| self.tasks_of(agent)).collect(),
+            subjects: agents
+                .iter()
+                .map(|agent| self.names.task_subjects(agent))
+                .collect(),
             discard: DiscardPolicy::New,
             max_messages: self.tasks_max,
             max_age: Duration::ZERO,
-            ..self.keeping(&self.tasks, "tasks that wait to be accepted")
+            ..self.keeping(&self.names.tasks, "tasks that wait to be accepted")
         }
     }
 
     pub(crate) fn inbox_config(&self) -> Config {
-        let subjects = vec![self.inbox_subjects()];
+        let subjects = vec![self.names.inbox_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.inbox, "what other processes tell us")
+            ..self.keeping(&self.names.inbox, "what other processes tell us")
         }
     }
 
-    pub(crate) fn tasks_of(&self, agent: &str) -> String {
-        format!("{}.task.{agent}.*", self.process)
-    }
-
-    pub(crate) fn event_subjects(&self) -> String {
-        format!("{}.event.>", self.process)
-    }
-
-    pub(crate) fn inbox_subjects(&self) -> String {
-        format!("{}.in.>", self.process)
-    }
-
     fn results_config(&self) -> Config {
-        let subjects = vec![format!("{}.result.>", self.process)];
+        let subjects = vec![self.names.result_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.results, "outcomes of tasks")
+            ..self.keeping(&self.names.results, "outcomes of tasks")
         }
     }
 
     fn events_config(&self) -> Config {
-        let subjects = vec![self.event_subjects()];
+        let subjects = vec![self.names.event_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.events, "what happened, as CloudEvents")
+            ..self.keeping(&self.names.events, "what happened, as CloudEvents")
         }
     }
 
     fn letters_config(&self) -> Config {
-        let subjects = vec![format!("{}.dlq.>", self.process)];
+        let subjects = vec![self.names.letter_subjects()];
         Config {
             subjects,
-            ..self.keeping(&self.letters, "what could not be accepted, and why")
+            ..self.keeping(&self.names.letters, "what could not be accepted, and why")
         }
     }
 
@@ -138,7 +121,7 @@ impl Streams {
             num_replicas: self.replicas,
             duplicate_window: self.window(),
             allow_direct: true,
-            metadata: HashMap::from([("owner".to_owned(), self.process.clone())]),
+            metadata: HashMap::from([("owner".to_owned(), self.names.process.clone())]),
             ..Config::default()
         }
     }
@@ -154,13 +137,13 @@ impl Streams {
 
     /// The name of our stream that takes a subject, where one of ours does.
     pub(crate) fn name_of(&self, subject: &str) -> Option<&str> {
-        let rest = subject.strip_prefix(&self.process)?.strip_prefix('.')?;
+        let rest = subject.strip_prefix(&self.names.process)?.strip_prefix('.')?;
         match rest.split_once('.')?.0 {
-            "task" => Some(&self.tasks),
-            "result" => Some(&self.results),
-            "event" => Some(&self.events),
-            "in" => Some(&self.inbox),
-            "dlq" => Some(&self.letters),
+            "task" => Some(&self.names.tasks),
+            "result" => Some(&self.names.results),
+            "event" => Some(&self.names.events),
+            "in" => Some(&self.names.inbox),
+            "dlq" => Some(&self.names.letters),
             _ => None,
         }
     }
@@ -222,7 +205,7 @@ impl Streams {
         let owner = found.metadata.get("owner");
         let our_subject = |subject: &String| {
             subject
-                .strip_prefix(&self.process)
+                .strip_prefix(&self.names.process)
                 .is_some_and(|rest| rest.starts_with('.'))
         };
         let mut foreign = Vec::new();
@@ -232,7 +215,7 @@ impl Streams {
         if !found.subjects.iter().all(our_subject) {
             foreign.push(format!("its subjects are {}", found.subjects.join(", ")));
         }
-        if foreign.is_empty() || owner == Some(&self.process) {
+        if foreign.is_empty() || owner == Some(&self.names.process) {
             return Ok(());
         }
         Err(BusError::setup(

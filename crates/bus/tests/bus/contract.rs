@@ -31,6 +31,7 @@ pub fn announcement(number: u64, kind: AnnouncementKind, subject: &str) -> Annou
         body: format!("body {number}").into_bytes(),
         committed_at: Timestamp::UNIX_EPOCH,
         deadline: None,
+        attempt: 1,
     }
 }
 

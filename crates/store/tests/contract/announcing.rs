@@ -55,6 +55,59 @@ pub async fn lanes_are_in_commit_order<B: Bench>() {
     assert_eq!(lane(&bench, "events").await, [""; 0]);
 }
 
+/// What may have been sent before says so: noted on disk before it is sent, lane by lane, until it is taken.
+pub async fn a_repeat_says_which_attempt_it_is<B: Bench>() {
+    let mut bench = B::new().await;
+    let reply = |name| announcement("replies", AnnouncementKind::Reply, name);
+    let request = announcement("salj", AnnouncementKind::Request, "request");
+    announce(&bench, "a", vec![reply("a"), request, reply("b"), reply("c")]).await;
+    assert_eq!(
+        attempts(&bench, "replies").await,
+        [("a", 1), ("b", 1), ("c", 1)].map(named)
+    );
+    let replies = bench.store().outbox("replies", 3).await.unwrap();
+
+    bench.store().sending("replies", replies[1].number).await.unwrap();
+    bench.reopen().await;
+    assert_eq!(
+        attempts(&bench, "replies").await,
+        [("a", 2), ("b", 2), ("c", 1)].map(named)
+    );
+    assert_eq!(
+        attempts(&bench, "salj").await,
+        [("request", 1)].map(named),
+        "other lanes do not count"
+    );
+    bench
+        .store()
+        .announced("replies", replies[0].number)
+        .await
+        .unwrap();
+    bench.store().sending("replies", u64::MAX).await.unwrap();
+    bench.reopen().await;
+    assert_eq!(attempts(&bench, "replies").await, [("b", 3), ("c", 2)].map(named));
+
+    // A new one is new, whatever went before it; a repeat of its cause adds nothing.
+    announce(&bench, "d", vec![reply("a"), reply("c"), reply("d")]).await;
+    assert_eq!(
+        attempts(&bench, "replies").await,
+        [("b", 3), ("c", 2), ("d", 1)].map(named)
+    );
+    bench.store().sending("nobody", u64::MAX).await.unwrap();
+}
+
+fn named((id, attempt): (&str, u32)) -> (String, u32) {
+    (id.to_owned(), attempt)
+}
+
+async fn attempts<B: Bench>(bench: &B, destination: &str) -> Vec<(String, u32)> {
+    let waiting = bench.store().outbox(destination, 100).await.unwrap();
+    waiting
+        .into_iter()
+        .map(|announcement| (announcement.message_id, announcement.attempt))
+        .collect()
+}
+
 /// What cannot be delivered leaves its lane and is told, with the reason; so is what waits past its deadline.
 pub async fn the_undelivered_are_told<B: Bench>() {
     let bench = B::new().await;

@@ -3,29 +3,31 @@
 use std::future::Future;
 
 use jiff::Timestamp;
+use kunder::store::{IngestReport, Store};
 use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{Acceptance, Commit, CommitError, End, Journal, NewTask, TaskRecord};
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
 use kunder_agent_core::task::Task;
 use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
-use kunder_domain::portfolio::Portfolio;
-use kunder_store::IngestReport;
 
 use crate::clock::TestClock;
 
 /// A store under test. Every store of ours passes the same rules.
 pub trait Bench: Sized + Send + Sync + 'static {
-    type Store: Journal<Fact> + Portfolio + Clone;
+    type Store: Store + Clone;
 
     fn new() -> impl Future<Output = Self> + Send;
     fn store(&self) -> &Self::Store;
     fn clock(&self) -> &TestClock;
     /// Leaves the store as the end of a process does, and opens it again.
     fn reopen(&mut self) -> impl Future<Output = ()> + Send;
-    fn ingest(&self, facts: Vec<Fact>) -> impl Future<Output = IngestReport> + Send;
-    /// What an artifact's file holds.
+    /// What an artifact holds.
     fn artifact(&self, path: &str) -> Option<Vec<u8>>;
+
+    fn ingest(&self, facts: Vec<Fact>) -> impl Future<Output = IngestReport> + Send {
+        async move { self.store().ingest(facts).await.unwrap() }
+    }
 }
 
 pub const AGENT: &str = "customer-health";
@@ -107,6 +109,7 @@ pub fn announcement(destination: &str, kind: AnnouncementKind, message_id: &str)
         body: vec![0, 159, 255],
         committed_at: TestClock::BEGIN,
         deadline: None,
+        attempt: 1,
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use kunder_domain::fact::Fact;
-use kunder_store::{IngestReport, SqliteStore};
+use kunder_store::SqliteStore;
 use tempfile::TempDir;
 
 use crate::bench::Bench;
@@ -41,10 +40,6 @@ impl Bench for SqliteBench {
     async fn reopen(&mut self) {
         self.store = None;
         self.store = Some(SqliteStore::open(self.folder.path(), Arc::new(self.clock.clone())).unwrap());
-    }
-
-    async fn ingest(&self, facts: Vec<Fact>) -> IngestReport {
-        self.store().ingest(facts).await.unwrap()
     }
 
     fn artifact(&self, path: &str) -> Option<Vec<u8>> {

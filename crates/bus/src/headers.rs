@@ -1,72 +1,65 @@
 //! Headers of our messages, and headers of others read whatever their case.
 
-use std::str::FromStr;
-
-use async_nats::header::{self, HeaderMap, HeaderName, HeaderValue};
 use kunder_agent_core::bus::{AnnounceError, Announcement};
 use kunder_agent_core::subject::token;
 
+use crate::broker::Headers;
 use crate::cloud_event::encode_value;
 
 /// Whose outbox a message came from.
 pub(crate) const STORE: &str = "Kunder-Store";
 /// Its number there.
 pub(crate) const OUTBOX: &str = "Kunder-Outbox";
+/// Which time it is sent, from 1, where a repeat may arrive: above 1, what has the same `Nats-Msg-Id` may have come before.
+pub(crate) const ATTEMPT: &str = "Kunder-Attempt";
 
-/// The headers of an announcement: its id, where it came from, trace context, and its own ones.
-pub(crate) fn of_announcement(store: &str, announcement: &Announcement) -> Result<HeaderMap, AnnounceError> {
-    let mut headers = HeaderMap::new();
+/// The headers of an announcement: where it came from, trace context, and its own ones.
+pub(crate) fn of_announcement(store: &str, announcement: &Announcement) -> Result<Headers, AnnounceError> {
+    let mut headers = Headers::with_capacity(announcement.headers.len() + 3);
     for (name, value) in &announcement.headers {
         let lower = name.to_ascii_lowercase();
-        let name = if lower.starts_with("ce-") {
-            lower.as_str()
-        } else {
-            name.as_str()
-        };
         // These decide what the broker does with a message, and are ours to set.
         if lower.starts_with("nats-") || lower.starts_with("kunder-") {
             continue;
         }
-        let value = if lower.starts_with("ce-") {
-            encode_value(value)
+        if lower.starts_with("ce-") {
+            insert(&mut headers, lower, encode_value(value))?;
         } else {
-            value.clone()
-        };
-        insert(&mut headers, name, &value)?;
+            insert(&mut headers, name.clone(), value.clone())?;
+        }
     }
-    headers.insert(header::NATS_MESSAGE_ID, token(&announcement.message_id));
-    headers.insert(STORE, token(store));
-    headers.insert(OUTBOX, HeaderValue::from(announcement.number));
+    headers.push((STORE.to_owned(), token(store)));
+    headers.push((OUTBOX.to_owned(), announcement.number.to_string()));
+    if announcement.kind.may_repeat() {
+        headers.push((ATTEMPT.to_owned(), announcement.attempt.to_string()));
+    }
     Ok(headers)
 }
 
-fn insert(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), AnnounceError> {
-    let refused = || AnnounceError::Refused(format!("header `{}` cannot be sent", name.escape_debug()));
+fn insert(headers: &mut Headers, name: String, value: String) -> Result<(), AnnounceError> {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
     if !plain || value.contains(char::is_control) {
-        return Err(refused());
+        let reason = format!("header `{}` cannot be sent", name.escape_debug());
+        return Err(AnnounceError::Refused(reason));
     }
-    let name = HeaderName::from_str(name).map_err(|_| refused())?;
-    headers.insert(name, HeaderValue::from_str(value).map_err(|_| refused())?);
+    match headers.iter_mut().find(|(other, _)| *other == name) {
+        Some((_, before)) => *before = value,
+        None => headers.push((name, value)),
+    }
     Ok(())
 }
 
 /// A header, whatever the case of its name.
-pub(crate) fn find<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
-    all(headers)
-        .find(|(other, _)| other.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
+pub(crate) fn find<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+    let found = headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.as_str())
 }
 
 /// All headers, the first value of each.
-pub(crate) fn all(headers: Option<&HeaderMap>) -> impl Iterator<Item = (&str, &str)> {
+pub(crate) fn all(headers: &Headers) -> impl Iterator<Item = (&str, &str)> {
     headers
-        .into_iter()
-        .flat_map(HeaderMap::iter)
-        .filter_map(|(name, values)| {
-            let name: &str = name.as_ref();
-            values.first().map(|value| (name, value.as_str()))
-        })
+        .chunk_by(|(one, _), (next, _)| one == next)
+        .map(|values| (values[0].0.as_str(), values[0].1.as_str()))
 }
 
 /// A text as a header can hold it: one line, at most `characters` long.
@@ -102,6 +95,7 @@ mod tests {
             body: Vec::new(),
             committed_at: jiff::Timestamp::UNIX_EPOCH,
             deadline: None,
+            attempt: 3,
         }
     }
 
@@ -114,13 +108,30 @@ mod tests {
             ("kunder-outbox", "1"),
         ];
         let headers = of_announcement("s.1", &announcement(&given)).unwrap();
-        let value = |name: &str| headers.get(name).map(ToString::to_string);
-        assert_eq!(value("ce-subject").unwrap(), "customer/%C3%85%201");
-        assert_eq!(value("traceparent").unwrap(), "00-a");
-        assert_eq!(value("Nats-Msg-Id").unwrap(), "a=20b=2F=C3=B6");
-        assert_eq!(value("Kunder-Store").unwrap(), "s=2E1");
-        assert_eq!(value("Kunder-Outbox").unwrap(), "7");
-        assert_eq!(headers.len(), 5);
+        let expected = [
+            ("ce-subject", "customer/%C3%85%201"),
+            ("traceparent", "00-a"),
+            ("Kunder-Store", "s=2E1"),
+            ("Kunder-Outbox", "7"),
+        ];
+        assert_eq!(all(&headers).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_may_arrive_twice_says_which_time_it_is() {
+        for (kind, expected) in [
+            (AnnouncementKind::Reply, Some("3")),
+            (AnnouncementKind::Request, Some("3")),
+            (AnnouncementKind::Event, None),
+            (AnnouncementKind::Result, None),
+        ] {
+            let announcement = Announcement {
+                kind,
+                ..announcement(&[])
+            };
+            let headers = of_announcement("s", &announcement).unwrap();
+            assert_eq!(find(&headers, "kunder-attempt"), expected, "{kind:?}");
+        }
     }
 
     #[test]

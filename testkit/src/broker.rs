@@ -1,0 +1,1 @@
+//! A simulated broker: what JetStream does for the runtime, with faults.

@@ -1,0 +1,40 @@
+//! The portfolio in memory: customers as of a moment.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kunder_domain::customer::Customer;
+use kunder_domain::fact::CustomerId;
+use kunder_domain::names::NameIndex;
+use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
+
+use super::SimStore;
+
+#[async_trait]
+impl Portfolio for SimStore {
+    async fn view(&self, as_of: Timestamp) -> Result<View, PortfolioError> {
+        Ok(self.memory().facts.view(as_of))
+    }
+
+    async fn spans(&self, view: View, size: usize) -> Result<Vec<Span>, PortfolioError> {
+        Ok(self.memory().facts.spans(view, size))
+    }
+
+    async fn read(&self, view: View, span: &Span) -> Result<Vec<Customer>, PortfolioError> {
+        Ok(self.memory().facts.read(view, span))
+    }
+
+    async fn customer(&self, view: View, id: &CustomerId) -> Result<Option<Customer>, PortfolioError> {
+        Ok(self.memory().facts.customer(view, id))
+    }
+
+    async fn names(&self) -> Result<Arc<NameIndex>, PortfolioError> {
+        Ok(self.memory().facts.names())
+    }
+
+    async fn undelivered(&self) -> Result<Vec<Undelivered>, PortfolioError> {
+        let now = self.now();
+        Ok(self.memory().outbox.undelivered(now))
+    }
+}
