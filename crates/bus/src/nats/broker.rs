@@ -13,7 +13,7 @@ use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::connection::with_causes;
+use super::connection::{api_level, with_causes};
 use super::{Shared, header_map};
 use crate::broker::{Broker, Condition, Outgoing, PublishError, Stored, StreamEnd, StreamNames};
 
@@ -116,10 +116,8 @@ impl Broker for Shared {
     }
 
     async fn flush(&self) -> Result<(), PublishError> {
-        let answer = self.jetstream.query_account().await;
-        answer
-            .map(|_| ())
-            .map_err(|error| PublishError::Unavailable(with_causes(&error)))
+        let answer = api_level(&self.jetstream).await;
+        answer.map(|_| ()).map_err(PublishError::Unavailable)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::config::NatsConfig;
@@ -102,6 +103,20 @@ pub(crate) fn jetstream(client: &Client, config: &NatsConfig) -> jetstream::Cont
         .build(client.clone())
 }
 
+/// The JetStream API level, 0 for servers that report none.
+/// The library's own question fails on servers older than 2.10, whose answer lacks fields it insists on.
+pub(crate) async fn api_level(jetstream: &jetstream::Context) -> Result<usize, String> {
+    let answer: Value = jetstream
+        .request("INFO", &())
+        .await
+        .map_err(|error| with_causes(&error))?;
+    if let Some(reason) = answer["error"]["description"].as_str() {
+        return Err(reason.to_owned());
+    }
+    let level = answer["api"]["level"].as_u64().unwrap_or_default();
+    Ok(usize::try_from(level).unwrap_or(usize::MAX))
+}
+
 /// Refuses a server that cannot do what we need.
 pub(crate) async fn check(
     client: &Client,
@@ -118,7 +133,7 @@ pub(crate) async fn check(
     if let Some(reason) = server::refusal(&version) {
         return Err(unfit(reason, "run nats-server 2.15"));
     }
-    let Err(error) = jetstream.query_account().await else {
+    let Err(error) = api_level(jetstream).await else {
         return Ok(());
     };
     // A permission that is missing was told by the way.
@@ -127,7 +142,7 @@ pub(crate) async fn check(
         return Err(unfit(problems.join("; "), "the server's configuration file holds the permissions of each user"));
     }
     Err(unfit(
-        format!("nats-server {version} answers no JetStream request: {}", with_causes(&error)),
+        format!("nats-server {version} answers no JetStream request: {error}"),
         "JetStream keeps tasks, results and events: start the server with `-js -sd DIR`, or enable it for this account",
     ))
 }

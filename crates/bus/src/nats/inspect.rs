@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::NatsBus;
-use super::connection::with_causes;
+use super::connection::{api_level, with_causes};
 use async_nats::connection::State;
 use async_nats::jetstream::stream::StorageType;
 
@@ -65,12 +65,12 @@ impl NatsBus {
         report
             .warnings
             .extend(lacks.map(|what| format!("nats-server {version} is old: {what}")));
-        match shared.jetstream.query_account().await {
-            Ok(account) => report.api_level = account.requests.level,
-            Err(error) => {
+        match api_level(&shared.jetstream).await {
+            Ok(level) => report.api_level = level,
+            Err(reason) => {
                 report
                     .problems
-                    .push(format!("JetStream does not answer: {}", with_causes(&error)));
+                    .push(format!("JetStream does not answer: {reason}"));
                 return report;
             }
         }

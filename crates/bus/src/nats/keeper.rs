@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::Shared;
+use super::connection::api_level;
 use super::error::BusError;
 use super::serve::stopped;
 use crate::broker::{PublishError, Stored};
@@ -65,7 +66,7 @@ impl Keeper {
                 return;
             };
             // The server answers in order: once it answers this, it has told what it thinks of the subscription.
-            let answered = self.shared.jetstream.query_account().await.is_ok();
+            let answered = api_level(&self.shared.jetstream).await.is_ok();
             // What the connection was told is passed on by another task.
             self.shared.settled().await;
             let refused = told(&subject) != before;

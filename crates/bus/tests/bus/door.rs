@@ -121,8 +121,11 @@ impl Door for MemoryDoor {
                 gate.wait_for(|open| *open).await.unwrap();
             }
             Some("blocks") => {
-                let blocks = self.blocks.0.lock().unwrap();
-                drop(self.blocks.1.wait_while(blocks, |blocks| *blocks).unwrap());
+                let wait = || {
+                    let blocks = self.blocks.0.lock().unwrap();
+                    drop(self.blocks.1.wait_while(blocks, |blocks| *blocks).unwrap());
+                };
+                tokio::task::block_in_place(wait);
             }
             _ => {}
         }
