@@ -6,6 +6,7 @@ mod complaint;
 mod coverage;
 mod guarantees;
 mod layers;
+mod nats_servers;
 mod references;
 mod rust_source;
 mod suite;

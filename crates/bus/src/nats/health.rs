@@ -233,7 +233,7 @@ impl Health {
         }));
         if state.dropped > 0 {
             warnings.push(format!(
-                "{} messages were dropped because we read too slowly; tasks, results and events are not among them: those \
+                "at least {} messages were dropped because we read too slowly; tasks, results and events are not among them: those \
                  wait in streams. Requests were, and whoever sent one asks again",
                 state.dropped
             ));
