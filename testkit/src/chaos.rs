@@ -37,7 +37,9 @@ impl Agent<Reader, Fact> for Chaos {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        &["note", "split", "timer", "chain", "ask", "stumble", "doomed", "big", "circle"]
+        &[
+            "note", "split", "timer", "chain", "ask", "stumble", "doomed", "big", "circle",
+        ]
     }
 
     async fn lane(&self, task: &Task, _reader: &Reader) -> Option<String> {
@@ -45,27 +47,44 @@ impl Agent<Reader, Fact> for Chaos {
     }
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Read, GatherError> {
-        let away = |error: kunder_domain::portfolio::PortfolioError| GatherError::Unavailable(error.to_string());
+        let away =
+            |error: kunder_domain::portfolio::PortfolioError| GatherError::Unavailable(error.to_string());
         let Some(customer) = work.task.customer() else {
             return Ok(Read(0));
         };
         let view = reader.view(work.now).await.map_err(away)?;
-        let found = reader.customer(view, &CustomerId::new(customer)).await.map_err(away)?;
+        let found = reader
+            .customer(view, &CustomerId::new(customer))
+            .await
+            .map_err(away)?;
         Ok(Read(found.map_or(0, |customer| customer.version)))
     }
 
     fn decide(&self, work: &Work, read: &Read) -> Decision<Fact> {
-        let number = |name: &str| work.task.instruction.params.get(name).and_then(serde_json::Value::as_u64);
+        let number = |name: &str| {
+            work.task
+                .instruction
+                .params
+                .get(name)
+                .and_then(serde_json::Value::as_u64)
+        };
         match (work.task.command().unwrap_or("note"), &work.joined) {
             ("split", None) => {
                 let page = |page: u64| {
-                    let command = if number("doomed") == Some(page) { "doomed" } else { "note" };
+                    let command = if number("doomed") == Some(page) {
+                        "doomed"
+                    } else {
+                        "note"
+                    };
                     FollowUp::new(format!("page-{page}"), CHAOS, command)
                 };
                 Decision::wait((0..number("pages").unwrap_or(3)).map(page).collect())
             }
             ("split", Some(joined)) => {
-                let failed = joined.iter().filter(|page| page.report.status == Status::Failed).count();
+                let failed = joined
+                    .iter()
+                    .filter(|page| page.report.status == Status::Failed)
+                    .count();
                 let mut report = Report::new(Status::Complete, format!("{} pages", joined.len()));
                 if failed > 0 {
                     report.block(format!("{failed} pages failed"));
@@ -75,7 +94,8 @@ impl Agent<Reader, Fact> for Chaos {
             ("timer", _) => {
                 let minutes = i64::try_from(number("minutes").unwrap_or(5)).unwrap_or(5);
                 let mut decision = told("set");
-                let later = FollowUp::new("later", CHAOS, "note").at(work.now + SignedDuration::from_mins(minutes));
+                let later =
+                    FollowUp::new("later", CHAOS, "note").at(work.now + SignedDuration::from_mins(minutes));
                 decision.follow_ups.push(match work.task.customer() {
                     Some(customer) => later.about(customer),
                     None => later,
@@ -85,18 +105,27 @@ impl Agent<Reader, Fact> for Chaos {
             ("chain", _) => {
                 let mut decision = told("one more");
                 if let Some(left) = number("left").and_then(|left| left.checked_sub(1)) {
-                    decision.follow_ups.push(FollowUp::new("on", CHAOS, "chain").param("left", left));
+                    decision
+                        .follow_ups
+                        .push(FollowUp::new("on", CHAOS, "chain").param("left", left));
                 }
                 decision
             }
             ("circle", _) => {
                 let mut decision = told("round and round");
-                decision.follow_ups.push(FollowUp::new("on", if self.0 == CHAOS { HAVOC } else { CHAOS }, "circle"));
+                decision.follow_ups.push(FollowUp::new(
+                    "on",
+                    if self.0 == CHAOS { HAVOC } else { CHAOS },
+                    "circle",
+                ));
                 decision
             }
             ("ask", _) => ask(work, number("minutes")),
             ("stumble", _) => {
-                assert!(u64::from(work.attempt) > number("falls").unwrap_or(1), "it stumbles");
+                assert!(
+                    u64::from(work.attempt) > number("falls").unwrap_or(1),
+                    "it stumbles"
+                );
                 told("on its feet again")
             }
             ("doomed", _) => panic!("it was told to"),
@@ -117,7 +146,9 @@ impl Agent<Reader, Fact> for Chaos {
 
 fn told(what: &str) -> Decision<Fact> {
     let mut decision = Decision::done(Report::new(Status::Complete, what));
-    decision.events.push(EventDraft::general("told", json!({ "what": what })));
+    decision
+        .events
+        .push(EventDraft::general("told", json!({ "what": what })));
     decision
 }
 

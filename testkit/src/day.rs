@@ -74,7 +74,9 @@ fn envelope(op: usize, sent: &Sent, now: Timestamp) -> Task {
         task.context.customer = Some(customers[index % customers.len()].to_string());
     }
     task.instruction.params.clone_from(&sent.params);
-    task.deadline = sent.deadline.map(|seconds| now + SignedDuration::from_secs(seconds));
+    task.deadline = sent
+        .deadline
+        .map(|seconds| now + SignedDuration::from_secs(seconds));
     task.dry_run = sent.dry_run;
     task.requested_by = Some(format!("asker-{}", op % 3));
     task.reply_to = sent.reply.then(|| format!("asker.reply.{op}"));
@@ -150,7 +152,12 @@ impl Actor {
             }
             What::Conflict { of, way } => self.conflict(*of, *way, &bodies[of]).await,
             What::Cancel { of } => self.cancel(*of).await,
-            What::Event { process, kind, key, times } => {
+            What::Event {
+                process,
+                kind,
+                key,
+                times,
+            } => {
                 for _ in 0..*times {
                     self.event(process, kind, *key).await;
                 }
@@ -160,7 +167,11 @@ impl Actor {
             What::Restart => self.world.restart().await,
             What::DiskFull { seconds } => {
                 let full = |full| {
-                    self.world.faults.lock().unwrap_or_else(PoisonError::into_inner).full = full;
+                    self.world
+                        .faults
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .full = full;
                 };
                 full(true);
                 self.pause(SignedDuration::from_secs(*seconds)).await;
@@ -238,7 +249,9 @@ impl Actor {
 
     fn accepted(&self, id: &TaskId, receipt: &Receipt) {
         if receipt.task_id != *id {
-            self.world.witness.broken(format!("{id} was accepted as {}", receipt.task_id));
+            self.world
+                .witness
+                .broken(format!("{id} was accepted as {}", receipt.task_id));
         }
         self.told.known().accepted.insert(id.clone(), Way::Request);
     }
@@ -250,7 +263,9 @@ impl Actor {
             RefusalCode::Busy => {
                 witness.hit("refused: busy");
                 if refusal.retry_after_ms.is_none() {
-                    witness.broken(format!("{id} was refused as busy, without saying when to try again"));
+                    witness.broken(format!(
+                        "{id} was refused as busy, without saying when to try again"
+                    ));
                 }
                 true
             }
@@ -272,13 +287,21 @@ impl Actor {
     async fn answer(&self, id: &TaskId) {
         for _ in 0..ASKS {
             let task = id.clone();
-            let answer = self.world.call(|service| async move { service.outcome(&task, WAIT).await }).await;
+            let answer = self
+                .world
+                .call(|service| async move { service.outcome(&task, WAIT).await })
+                .await;
             match answer {
                 Some(Ok(Answer::Outcome(outcome))) => return self.told.known().answers.push(*outcome),
                 Some(Err(refusal)) if refusal.code == RefusalCode::Unknown => {
-                    return self.world.witness.broken(format!("{id} was accepted and is not known"));
+                    return self
+                        .world
+                        .witness
+                        .broken(format!("{id} was accepted and is not known"));
                 }
-                Some(Ok(Answer::Pending(_)) | Err(_)) | None => self.pause(SignedDuration::from_secs(2)).await,
+                Some(Ok(Answer::Pending(_)) | Err(_)) | None => {
+                    self.pause(SignedDuration::from_secs(2)).await
+                }
             }
         }
     }
@@ -289,16 +312,26 @@ impl Actor {
         task.requested_by = Some("somebody else".to_owned());
         let body = serde_json::to_vec(&task).expect("a task is plain data and always serializes");
         let id = task_id(of);
-        let What::Task(sent) = &self.world.plan.ops[of].what else { return };
+        let What::Task(sent) = &self.world.plan.ops[of].what else {
+            return;
+        };
         let was_accepted = self.told.known().accepted.get(&id) == Some(&Way::Request);
         if way == Way::Queue || !was_accepted {
             return;
         }
         let agent = sent.agent;
-        let answer = self.world.call(|service| async move { service.submit(Some(agent), None, &body).await }).await;
+        let answer = self
+            .world
+            .call(|service| async move { service.submit(Some(agent), None, &body).await })
+            .await;
         match answer {
-            Some(Ok(_)) => self.world.witness.broken(format!("another body was taken for {id}")),
-            Some(Err(refusal)) if refusal.code == RefusalCode::Conflict => self.world.witness.hit("a conflict was refused"),
+            Some(Ok(_)) => self
+                .world
+                .witness
+                .broken(format!("another body was taken for {id}")),
+            Some(Err(refusal)) if refusal.code == RefusalCode::Conflict => {
+                self.world.witness.hit("a conflict was refused")
+            }
             Some(Err(_)) | None => {}
         }
     }
@@ -307,11 +340,16 @@ impl Actor {
         let id = task_id(of);
         self.told.known().cancelled.insert(id.clone());
         let task = id.clone();
-        let answer = self.world.call(|service| async move { service.cancel(&task, "somebody").await }).await;
+        let answer = self
+            .world
+            .call(|service| async move { service.cancel(&task, "somebody").await })
+            .await;
         if let Some(Ok(status)) = answer {
             self.world.witness.hit("a task was cancelled, or had ended");
             if status.outcome.is_none() {
-                self.world.witness.broken(format!("{id} was cancelled and goes on: {status:?}"));
+                self.world
+                    .witness
+                    .broken(format!("{id} was cancelled and goes on: {status:?}"));
             }
         }
     }
@@ -319,22 +357,32 @@ impl Actor {
     async fn event(&self, process: &'static str, kind: &'static str, key: u64) {
         let customer = beginning().customers[usize::try_from(key).unwrap_or(0)].to_string();
         let data = match kind {
-            "deal-won" => json!({"dealId": format!("deal-{key}"), "customer": {"name": format!("Nykund {key}")}}),
-            "touchpoint" => json!({"customer": customer, "text": format!("Möte nr {key}"), "kind": "meeting"}),
+            "deal-won" => {
+                json!({"dealId": format!("deal-{key}"), "customer": {"name": format!("Nykund {key}")}})
+            }
+            "touchpoint" => {
+                json!({"customer": customer, "text": format!("Möte nr {key}"), "kind": "meeting"})
+            }
             _ => json!({"customer": customer, "service": "Utbildning", "status": "delivered"}),
         };
         let body = serde_json::to_vec(&data).expect("JSON always serializes");
         let id = format!("{process}-{kind}-{key}");
-        self.publish(format!("kunder.in.{process}.{kind}"), id, body).await;
+        self.publish(format!("kunder.in.{process}.{kind}"), id, body)
+            .await;
         self.told.known().events.insert((process, kind, key));
     }
 
     async fn chat(&self, text: &'static str) {
         let body = serde_json::to_vec(&json!({ "text": text })).expect("JSON always serializes");
-        if let Some(Err(refusal)) = self.world.call(|service| async move { service.chat(&body).await }).await
+        if let Some(Err(refusal)) = self
+            .world
+            .call(|service| async move { service.chat(&body).await })
+            .await
             && !matches!(refusal.code, RefusalCode::Busy | RefusalCode::Unavailable)
         {
-            self.world.witness.broken(format!("`{text}` was refused: {refusal}"));
+            self.world
+                .witness
+                .broken(format!("`{text}` was refused: {refusal}"));
         }
     }
 }

@@ -129,7 +129,8 @@ impl FaultyStore {
     async fn saw_cancelled(&self, root: &TaskId) {
         for id in self.witness.open_tree(root) {
             if let Ok(Some(TaskStatus {
-                outcome: Some(outcome), ..
+                outcome: Some(outcome),
+                ..
             })) = self.store.status(&id).await
             {
                 self.witness.ended(&id, outcome.report.status);
@@ -144,7 +145,8 @@ impl Journal<Fact> for FaultyStore {
         self.before_write().await?;
         let accepted = self.store.accept(task).await?;
         if let Acceptance::New(record) = &accepted {
-            self.machine.note(|| format!("journaled {} as {}", record.id(), record.number));
+            self.machine
+                .note(|| format!("journaled {} as {}", record.id(), record.number));
             self.witness.journaled(&record.new, record.number);
         }
         self.after_write().await?;
@@ -178,7 +180,8 @@ impl Journal<Fact> for FaultyStore {
             new.extend(children.iter().cloned());
         }
         let committed = self.store.commit(commit).await;
-        self.machine.note(|| format!("commit of {task}: {status:?} {committed:?}"));
+        self.machine
+            .note(|| format!("commit of {task}: {status:?} {committed:?}"));
         committed?;
         match status {
             Some(status) => self.witness.ended(&task, status),
@@ -240,7 +243,8 @@ impl Journal<Fact> for FaultyStore {
     ) -> Result<(), CommitError> {
         self.before_write().await?;
         let cancelled = self.store.cancel(task, outcome, announcements).await;
-        self.machine.note(|| format!("end of {task} from outside: {cancelled:?}"));
+        self.machine
+            .note(|| format!("end of {task} from outside: {cancelled:?}"));
         cancelled?;
         self.saw_cancelled(task).await;
         self.after_write().await?;

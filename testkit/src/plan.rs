@@ -34,18 +34,35 @@ pub struct Op {
 pub enum What {
     Task(Sent),
     /// The same task once more, by any door.
-    Again { of: usize, way: Way },
+    Again {
+        of: usize,
+        way: Way,
+    },
     /// Another body under the same id.
-    Conflict { of: usize, way: Way },
-    Cancel { of: usize },
+    Conflict {
+        of: usize,
+        way: Way,
+    },
+    Cancel {
+        of: usize,
+    },
     /// An event of another process, delivered so often.
-    Event { process: &'static str, kind: &'static str, key: u64, times: u8 },
-    Chat { text: &'static str },
+    Event {
+        process: &'static str,
+        kind: &'static str,
+        key: u64,
+        times: u8,
+    },
+    Chat {
+        text: &'static str,
+    },
     /// `kill -9`.
     Kill,
     /// A stop that lets what runs end, and a start.
     Restart,
-    DiskFull { seconds: i64 },
+    DiskFull {
+        seconds: i64,
+    },
     /// The broker is started anew; what it holds stays.
     BrokerRestart,
 }
@@ -127,14 +144,25 @@ impl Plan {
             ops.push(Op { at, what });
         }
         // An index names an operation for as long as the plan lives, also a shrunk one.
-        Self { seed, ops, faults, mailbox, concurrency }
+        Self {
+            seed,
+            ops,
+            faults,
+            mailbox,
+            concurrency,
+        }
     }
 }
 
 fn what(dice: &mut Dice, before: &[Op]) -> What {
-    let tasks: Vec<usize> =
-        (0..before.len()).filter(|&index| matches!(before[index].what, What::Task(_))).collect();
-    let way = if dice.permille(500) { Way::Request } else { Way::Queue };
+    let tasks: Vec<usize> = (0..before.len())
+        .filter(|&index| matches!(before[index].what, What::Task(_)))
+        .collect();
+    let way = if dice.permille(500) {
+        Way::Request
+    } else {
+        Way::Queue
+    };
     match dice.below(100) {
         0..5 => What::Kill,
         5..7 => What::Restart,
@@ -142,9 +170,17 @@ fn what(dice: &mut Dice, before: &[Op]) -> What {
             seconds: i64::try_from(dice.below(40)).unwrap_or(0),
         },
         10..13 => What::BrokerRestart,
-        13..23 if !tasks.is_empty() => What::Again { of: *dice.pick(&tasks), way },
-        23..26 if !tasks.is_empty() => What::Conflict { of: *dice.pick(&tasks), way },
-        26..32 if !tasks.is_empty() => What::Cancel { of: *dice.pick(&tasks) },
+        13..23 if !tasks.is_empty() => What::Again {
+            of: *dice.pick(&tasks),
+            way,
+        },
+        23..26 if !tasks.is_empty() => What::Conflict {
+            of: *dice.pick(&tasks),
+            way,
+        },
+        26..32 if !tasks.is_empty() => What::Cancel {
+            of: *dice.pick(&tasks),
+        },
         32..40 => {
             let (process, kind) = *dice.pick(&[
                 ("salj", "deal-won"),
@@ -174,7 +210,9 @@ fn sent(dice: &mut Dice, way: Way) -> Sent {
         command,
         customer: customer.then(|| usize::try_from(dice.below(3)).unwrap_or(0)),
         params: params.as_object().cloned().unwrap_or_default(),
-        deadline: dice.permille(150).then(|| i64::try_from(1 + dice.below(60)).unwrap_or(1)),
+        deadline: dice
+            .permille(150)
+            .then(|| i64::try_from(1 + dice.below(60)).unwrap_or(1)),
         dry_run: dice.permille(50),
         reply: dice.permille(200),
         patient: dice.permille(800),
@@ -186,17 +224,42 @@ fn task(dice: &mut Dice) -> (&'static str, &'static str, bool, Value) {
     let number = dice.below(1_000);
     match dice.below(100) {
         0..14 => ("customer-health", "health-check", false, json!({})),
-        14..26 => ("customer-health", "log-touchpoint", true, json!({"text": format!("Ringde, nr {number}"), "kind": "call"})),
-        26..34 => ("customer-health", "add-todo", true, json!({"text": format!("Att göra nr {number}")})),
+        14..26 => (
+            "customer-health",
+            "log-touchpoint",
+            true,
+            json!({"text": format!("Ringde, nr {number}"), "kind": "call"}),
+        ),
+        26..34 => (
+            "customer-health",
+            "add-todo",
+            true,
+            json!({"text": format!("Att göra nr {number}")}),
+        ),
         34..40 => ("pipeline", "pipeline-analysis", false, json!({})),
         40..45 => ("customer-fetching", "", true, json!({})),
         45..50 => ("onboarding", "onboard", true, json!({})),
         50..64 => ("chaos", "note", true, json!({})),
-        64..72 => ("chaos", "split", false, json!({"pages": 2 + dice.below(4), "doomed": dice.below(12)})),
-        72..78 => ("chaos", "timer", dice.permille(500), json!({"minutes": dice.below(30)})),
+        64..72 => (
+            "chaos",
+            "split",
+            false,
+            json!({"pages": 2 + dice.below(4), "doomed": dice.below(12)}),
+        ),
+        72..78 => (
+            "chaos",
+            "timer",
+            dice.permille(500),
+            json!({"minutes": dice.below(30)}),
+        ),
         78..83 => ("chaos", "chain", false, json!({"left": dice.below(8)})),
         83..89 => ("chaos", "ask", true, json!({"minutes": 1 + dice.below(90)})),
-        89..94 => ("chaos", "stumble", dice.permille(500), json!({"falls": dice.below(4)})),
+        89..94 => (
+            "chaos",
+            "stumble",
+            dice.permille(500),
+            json!({"falls": dice.below(4)}),
+        ),
         94..96 => ("chaos", "doomed", true, json!({})),
         96..98 => ("chaos", "circle", false, json!({})),
         _ => ("chaos", "big", false, json!({})),
@@ -252,7 +315,12 @@ impl Faults {
             "hang" => self.compute.hang = 0,
             "broker-loss" => {
                 let broker = &mut self.broker;
-                (broker.publish_lost, broker.answer_lost, broker.delivery_lost, broker.ack_lost) = (0, 0, 0, 0);
+                (
+                    broker.publish_lost,
+                    broker.answer_lost,
+                    broker.delivery_lost,
+                    broker.ack_lost,
+                ) = (0, 0, 0, 0);
                 broker.ack_forgotten = 0;
             }
             "broker-repeat" => self.broker.delivered_twice = 0,

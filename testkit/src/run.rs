@@ -47,7 +47,9 @@ pub fn run(seed: u64, without: &Without, recorded: bool) -> Ran {
     drive(&world, begin + DAY, || told.known().busy == 0 && at_rest(&world));
     world.heal();
     let evening = world.machine.now();
-    drive(&world, evening + EVENING, || told.known().busy == 0 && at_rest(&world));
+    drive(&world, evening + EVENING, || {
+        told.known().busy == 0 && at_rest(&world)
+    });
     if told.known().busy > 0 {
         world.witness.broken("somebody never came to an end");
     }
@@ -84,20 +86,37 @@ fn drive(world: &Arc<World>, end: Timestamp, done: impl Fn() -> bool) {
 
 /// Whether nothing is left to be done but what waits for its moment.
 fn at_rest(world: &World) -> bool {
-    let counts = world.store.counts().now_or_never().and_then(Result::ok).unwrap_or_default();
+    let counts = world
+        .store
+        .counts()
+        .now_or_never()
+        .and_then(Result::ok)
+        .unwrap_or_default();
     world.witness.weighs(&counts);
-    let waiting = world.store.waiting_announcements().now_or_never().and_then(Result::ok).unwrap_or_default();
+    let waiting = world
+        .store
+        .waiting_announcements()
+        .now_or_never()
+        .and_then(Result::ok)
+        .unwrap_or_default();
     world.lives() && counts.queued + counts.running == 0 && waiting.is_empty() && world.broker.open() == 0
 }
 
 /// The same rule broken with as little as possible: operations and classes of faults are left out one after another.
 #[must_use]
 pub fn shrink(seed: u64, mut without: Without) -> Without {
-    let Some(rule) = run(seed, &without, false).broken.first().map(|first| rule_of(first)) else {
+    let Some(rule) = run(seed, &without, false)
+        .broken
+        .first()
+        .map(|first| rule_of(first))
+    else {
         return without;
     };
     let fails = |without: &Without| {
-        run(seed, without, false).broken.iter().any(|broken| rule_of(broken) == rule)
+        run(seed, without, false)
+            .broken
+            .iter()
+            .any(|broken| rule_of(broken) == rule)
     };
     for class in CLASSES {
         let mut less = without.clone();
@@ -125,7 +144,10 @@ pub fn shrink(seed: u64, mut without: Without) -> Without {
 fn rule_of(broken: &str) -> String {
     broken
         .split_whitespace()
-        .filter(|word| word.chars().all(|letter| letter.is_alphabetic() || ",:()".contains(letter)))
+        .filter(|word| {
+            word.chars()
+                .all(|letter| letter.is_alphabetic() || ",:()".contains(letter))
+        })
         .collect::<Vec<_>>()
         .join(" ")
 }

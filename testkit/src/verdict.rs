@@ -42,8 +42,7 @@ pub fn judge(world: &World, told: &Told) {
         .keys()
         .filter_map(|id| Some((id.clone(), at_once(world.store.status(id)).ok()??)))
         .collect();
-    let announcements =
-        at_once(world.store.announcements(0, usize::MAX)).expect("the outbox can be read");
+    let announcements = at_once(world.store.announcements(0, usize::MAX)).expect("the outbox can be read");
     let court = Court {
         world,
         known: &known,
@@ -84,7 +83,10 @@ impl Court<'_> {
             }
         }
         for answer in &self.known.answers {
-            let stored = self.statuses.get(&answer.task_id).and_then(|status| status.outcome.as_ref());
+            let stored = self
+                .statuses
+                .get(&answer.task_id)
+                .and_then(|status| status.outcome.as_ref());
             if stored != Some(answer) {
                 self.broken(format!("{} was answered otherwise than it ended", answer.task_id));
             }
@@ -93,7 +95,9 @@ impl Court<'_> {
 
     fn is_dead_letter(&self, id: &TaskId) -> bool {
         let end = format!(".{id}");
-        self.messages("KUNDER_DLQ").iter().any(|letter| letter.subject.ends_with(&end))
+        self.messages("KUNDER_DLQ")
+            .iter()
+            .any(|letter| letter.subject.ends_with(&end))
     }
 
     /// Nothing is queued or running; what waits, waits for its moment.
@@ -102,7 +106,10 @@ impl Court<'_> {
         for (id, status) in &self.statuses {
             let waits = status.not_before.is_some_and(|moment| moment > now);
             if status.outcome.is_none() && !waits {
-                self.broken(format!("{id} of {} never ended: {:?}", status.agent, status.state));
+                self.broken(format!(
+                    "{id} of {} never ended: {:?}",
+                    status.agent, status.state
+                ));
             }
         }
         for id in &self.known.cancelled {
@@ -114,9 +121,12 @@ impl Court<'_> {
     }
 
     fn children_ended_before(&self, parent: &Outcome) {
-        let open = self.world.witness.tasks().into_iter().filter(|(_, seen)| {
-            seen.parent.as_ref() == Some(&parent.task_id) && seen.ended.is_none()
-        });
+        let open = self
+            .world
+            .witness
+            .tasks()
+            .into_iter()
+            .filter(|(_, seen)| seen.parent.as_ref() == Some(&parent.task_id) && seen.ended.is_none());
         for (id, _) in open {
             self.broken(format!("{id} goes on after {} was cancelled", parent.task_id));
         }
@@ -126,22 +136,29 @@ impl Court<'_> {
     fn results_are_told_once(&self) {
         let mut told: BTreeMap<String, Vec<u8>> = BTreeMap::new();
         for message in self.messages("KUNDER_RESULTS") {
-            if told.insert(message.subject.to_string(), message.body.clone()).is_some() {
+            if told
+                .insert(message.subject.to_string(), message.body.clone())
+                .is_some()
+            {
                 self.broken(format!("two results on {}", message.subject));
             }
         }
         for result in self.of_kind(AnnouncementKind::Result) {
             match told.remove(&result.subject) {
                 None => self.broken(format!("{} was never told", result.subject)),
-                Some(body) if body != result.body => self.broken(format!("{} was told otherwise", result.subject)),
+                Some(body) if body != result.body => {
+                    self.broken(format!("{} was told otherwise", result.subject))
+                }
                 Some(body) => self.is_the_outcome(&result.subject, &body),
             }
         }
         for (subject, _) in told {
             self.broken(format!("{subject} was told and never committed"));
         }
-        let announced: BTreeSet<&str> =
-            self.of_kind(AnnouncementKind::Result).map(|result| result.message_id.as_str()).collect();
+        let announced: BTreeSet<&str> = self
+            .of_kind(AnnouncementKind::Result)
+            .map(|result| result.message_id.as_str())
+            .collect();
         for (id, seen) in self.world.witness.tasks() {
             let expected = seen.ended.is_some() && seen.parent.is_none();
             if expected && !announced.contains(format!("{id}/result").as_str()) {
@@ -152,20 +169,26 @@ impl Court<'_> {
 
     fn is_the_outcome(&self, subject: &str, body: &[u8]) {
         let told: Option<Outcome> = serde_json::from_slice(body).ok();
-        let stored =
-            told.as_ref().and_then(|told| self.statuses.get(&told.task_id)).and_then(|status| status.outcome.as_ref());
+        let stored = told
+            .as_ref()
+            .and_then(|told| self.statuses.get(&told.task_id))
+            .and_then(|status| status.outcome.as_ref());
         if told.is_none() || told.as_ref() != stored {
             self.broken(format!("{subject} tells another outcome than is stored"));
         }
     }
 
     fn of_kind(&self, kind: AnnouncementKind) -> impl Iterator<Item = &Announcement> {
-        self.announcements.iter().filter(move |announcement| announcement.kind == kind)
+        self.announcements
+            .iter()
+            .filter(move |announcement| announcement.kind == kind)
     }
 
     fn events_are_told_once_and_in_order(&self) {
-        let committed: Vec<&str> =
-            self.of_kind(AnnouncementKind::Event).map(|event| event.message_id.as_str()).collect();
+        let committed: Vec<&str> = self
+            .of_kind(AnnouncementKind::Event)
+            .map(|event| event.message_id.as_str())
+            .collect();
         let messages = self.messages("KUNDER_EVENTS");
         let told: Vec<&str> = messages.iter().map(|message| &*message.message_id).collect();
         let plain = |id: &str| kunder_agent_core::subject::token(id);
@@ -210,7 +233,10 @@ impl Court<'_> {
         for message in self.world.heard_replies() {
             let attempt = message.headers.iter().find(|(name, _)| name == "Kunder-Attempt");
             let attempt = attempt.and_then(|(_, value)| value.parse().ok()).unwrap_or(0);
-            heard.entry(message.message_id.to_string()).or_default().push(attempt);
+            heard
+                .entry(message.message_id.to_string())
+                .or_default()
+                .push(attempt);
         }
         for (id, attempts) in &heard {
             if attempts.iter().filter(|attempt| **attempt <= 1).count() > 1 {
@@ -234,22 +260,33 @@ impl Court<'_> {
         }
         let queued = self.messages("KUNDER_TASKS");
         if let Some(first) = queued.first() {
-            self.broken(format!("{} messages wait in the work queue, such as {}", queued.len(), first.subject));
+            self.broken(format!(
+                "{} messages wait in the work queue, such as {}",
+                queued.len(),
+                first.subject
+            ));
         }
     }
 
     /// What complete tasks have changed is there, once; what others would have changed is not.
     fn facts_follow_from_outcomes(&self) {
         let view = at_once(self.world.store.view(jiff::Timestamp::MAX)).expect("the store can be read");
-        let customers: Vec<Customer> =
-            at_once(Portfolio::read(&self.world.store, view, &Span::default())).expect("the store can be read");
+        let customers: Vec<Customer> = at_once(Portfolio::read(&self.world.store, view, &Span::default()))
+            .expect("the store can be read");
         let text = |customer: &Customer, wanted: &str| {
-            customer.touchpoints.iter().filter(|touchpoint| touchpoint.value.summary == wanted).count()
+            customer
+                .touchpoints
+                .iter()
+                .filter(|touchpoint| touchpoint.value.summary == wanted)
+                .count()
         };
         let mut logged: BTreeMap<&str, usize> = BTreeMap::new();
         for (index, op) in self.world.plan.ops.iter().enumerate() {
             let What::Task(sent) = &op.what else { continue };
-            let status = self.statuses.get(&task_id(index)).and_then(|status| status.outcome.as_ref());
+            let status = self
+                .statuses
+                .get(&task_id(index))
+                .and_then(|status| status.outcome.as_ref());
             let done = status.is_some_and(|outcome| outcome.report.status != Status::Failed) && !sent.dry_run;
             if sent.command == "log-touchpoint"
                 && let Some(Value::String(text)) = sent.params.get("text")
@@ -258,7 +295,10 @@ impl Court<'_> {
             }
             if sent.agent == CHAOS && sent.command == "note" && sent.customer.is_some() {
                 let noted = customers.iter().any(|customer| {
-                    customer.profile.get("note").is_some_and(|note| note.value == task_id(index).as_str())
+                    customer
+                        .profile
+                        .get("note")
+                        .is_some_and(|note| note.value == task_id(index).as_str())
                 });
                 if noted && !done {
                     self.broken(format!("{} failed and left a note", task_id(index)));
@@ -268,7 +308,9 @@ impl Court<'_> {
         for (wanted, times) in logged {
             let found: usize = customers.iter().map(|customer| text(customer, wanted)).sum();
             if found != times {
-                self.broken(format!("`{wanted}` was logged {times} times, and {found} stand there"));
+                self.broken(format!(
+                    "`{wanted}` was logged {times} times, and {found} stand there"
+                ));
             }
         }
         self.events_are_taken_once(&customers);
@@ -280,12 +322,24 @@ impl Court<'_> {
             let (wanted, found) = match *kind {
                 "deal-won" => {
                     let deal = format!("deal-{key}");
-                    let of = |customer: &Customer| customer.onboardings.iter().filter(|found| found.value.as_deref() == Some(deal.as_str())).count();
+                    let of = |customer: &Customer| {
+                        customer
+                            .onboardings
+                            .iter()
+                            .filter(|found| found.value.as_deref() == Some(deal.as_str()))
+                            .count()
+                    };
                     (deal.clone(), customers.iter().map(of).sum::<usize>())
                 }
                 "touchpoint" => {
                     let text = format!("Möte nr {key}");
-                    let of = |customer: &Customer| customer.touchpoints.iter().filter(|found| found.value.summary == text).count();
+                    let of = |customer: &Customer| {
+                        customer
+                            .touchpoints
+                            .iter()
+                            .filter(|found| found.value.summary == text)
+                            .count()
+                    };
                     (text.clone(), customers.iter().map(of).sum())
                 }
                 _ => continue,

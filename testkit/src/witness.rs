@@ -109,8 +109,12 @@ impl Witness {
         let mut next = 0;
         while next < tree.len() {
             let of = |seen: &Seen| seen.parent.as_ref() == Some(&tree[next]);
-            let children: Vec<TaskId> =
-                sight.tasks.iter().filter(|(_, seen)| of(seen)).map(|(id, _)| id.clone()).collect();
+            let children: Vec<TaskId> = sight
+                .tasks
+                .iter()
+                .filter(|(_, seen)| of(seen))
+                .map(|(id, _)| id.clone())
+                .collect();
             tree.extend(children);
             next += 1;
         }
@@ -189,14 +193,20 @@ impl Witness {
 
     /// `accepted = complete + partial + failed + queued + running + waiting`, and accepted is what was seen.
     pub fn weighs(&self, counts: &TaskCounts) {
-        let sum =
-            counts.complete + counts.partial + counts.failed + counts.queued + counts.running + counts.waiting;
+        let sum = counts.complete
+            + counts.partial
+            + counts.failed
+            + counts.queued
+            + counts.running
+            + counts.waiting;
         let sight = self.sight();
         let journaled = sight.tasks.len() as u64;
         let ended = sight.tasks.values().filter(|seen| seen.ended.is_some()).count() as u64;
         drop(sight);
         if counts.accepted != sum || counts.accepted != journaled {
-            self.broken(format!("{journaled} tasks were journaled, the store says {counts:?}"));
+            self.broken(format!(
+                "{journaled} tasks were journaled, the store says {counts:?}"
+            ));
         }
         if ended != counts.complete + counts.partial + counts.failed {
             self.broken(format!("{ended} tasks have ended, the store says {counts:?}"));

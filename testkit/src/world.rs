@@ -38,7 +38,14 @@ const AT_ONCE: usize = 16;
 const RESTART_SECONDS: u64 = 20;
 
 /// The four agents, and the one that brings trouble with its twin.
-const AGENTS: [&str; 6] = [CHAOS, "customer-fetching", "customer-health", HAVOC, "onboarding", "pipeline"];
+const AGENTS: [&str; 6] = [
+    CHAOS,
+    "customer-fetching",
+    "customer-health",
+    HAVOC,
+    "onboarding",
+    "pipeline",
+];
 
 /// The portfolio that every simulation begins with.
 pub struct Beginning {
@@ -55,14 +62,21 @@ pub fn beginning() -> &'static Beginning {
         let at: Timestamp = "2026-03-02T08:00:00Z".parse().expect("a well-formed time");
         let zone = jiff::tz::TimeZone::get("Europe/Stockholm").expect("the zone is known");
         let facts = kunder_domain::demo::generate(at.to_zoned(zone.clone()).date(), 1, &zone);
-        let named = |fact: &Fact| matches!(&fact.body, FactBody::Profile { field, .. } if field == field::NAME);
-        let mut customers: Vec<CustomerId> =
-            facts.iter().filter(|fact| named(fact)).map(|fact| fact.customer.clone()).collect();
+        let named =
+            |fact: &Fact| matches!(&fact.body, FactBody::Profile { field, .. } if field == field::NAME);
+        let mut customers: Vec<CustomerId> = facts
+            .iter()
+            .filter(|fact| named(fact))
+            .map(|fact| fact.customer.clone())
+            .collect();
         customers.sort();
         customers.dedup();
         // A third of the portfolio keeps a simulation short; customers at risk are among them.
         let kept: Vec<CustomerId> = customers.into_iter().step_by(3).collect();
-        let facts: Vec<Fact> = facts.into_iter().filter(|fact| kept.contains(&fact.customer)).collect();
+        let facts: Vec<Fact> = facts
+            .into_iter()
+            .filter(|fact| kept.contains(&fact.customer))
+            .collect();
         Beginning {
             definitions: Arc::new(Definitions::shipped()),
             facts: InitialFacts::new(facts, at),
@@ -166,7 +180,9 @@ impl World {
 
     /// A stop that lets what runs end, then a new life.
     pub async fn restart(self: &Arc<Self>) {
-        let Some(Life { service, clock, stop }) = self.life().take() else { return };
+        let Some(Life { service, clock, stop }) = self.life().take() else {
+            return;
+        };
         self.witness.hit("the process was stopped");
         stop.send_replace(true);
         let (ended, end) = oneshot::channel();
@@ -203,7 +219,11 @@ impl World {
             );
             match started.await {
                 Ok(runtime) => break runtime,
-                Err(_) => clock.sleep_until(clock.now() + SignedDuration::from_secs(1)).await,
+                Err(_) => {
+                    clock
+                        .sleep_until(clock.now() + SignedDuration::from_secs(1))
+                        .await
+                }
             }
         };
         let (stop, stopped) = watch::channel(false);

@@ -84,7 +84,11 @@ fn unpack_debian(root: &Path, version: &str, tools: &Tools) -> Result<()> {
             .current_dir(&folder)
             .args(["download", &format!("nats-server={full}")]),
     )?;
-    anyhow::ensure!(apt.status.success(), "{}", String::from_utf8_lossy(&apt.stderr).trim());
+    anyhow::ensure!(
+        apt.status.success(),
+        "{}",
+        String::from_utf8_lossy(&apt.stderr).trim()
+    );
     let packages = fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let package = packages
         .flatten()

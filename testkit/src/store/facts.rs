@@ -249,9 +249,10 @@ impl Known {
         if let FactBody::Profile { field: known, value } = &fact.body
             && known == field::NAME
         {
-            let newer = self.name.as_ref().is_none_or(|(observed, id, _)| {
-                (*observed, id.as_str()) < (fact.observed, fact.id.as_str())
-            });
+            let newer = self
+                .name
+                .as_ref()
+                .is_none_or(|(observed, id, _)| (*observed, id.as_str()) < (fact.observed, fact.id.as_str()));
             if newer {
                 self.name = Some((fact.observed, fact.id.clone(), value.clone()));
                 renamed = true;

@@ -180,13 +180,13 @@ impl Tasks {
     }
 
     pub(super) fn children(&self, parent: &TaskId) -> Vec<Outcome> {
-        let outcomes = self
-            .children_of(parent)
-            .iter()
-            .filter_map(|&child| match &self.entries[child].state {
-                State::Ended(outcome) => Some(Outcome::clone(outcome)),
-                State::Queued | State::Running { .. } | State::Waiting => None,
-            });
+        let outcomes =
+            self.children_of(parent)
+                .iter()
+                .filter_map(|&child| match &self.entries[child].state {
+                    State::Ended(outcome) => Some(Outcome::clone(outcome)),
+                    State::Queued | State::Running { .. } | State::Waiting => None,
+                });
         outcomes.collect()
     }
 
@@ -358,5 +358,7 @@ impl Tasks {
 /// The moments after one, in their order.
 fn later(moments: &BTreeSet<(Timestamp, usize)>, after: Timestamp) -> impl Iterator<Item = Timestamp> {
     let begin = Bound::Excluded((after, usize::MAX));
-    moments.range((begin, Bound::Unbounded)).map(|&(moment, _)| moment)
+    moments
+        .range((begin, Bound::Unbounded))
+        .map(|&(moment, _)| moment)
 }

@@ -139,7 +139,10 @@ pub(crate) async fn check(
     // A permission that is missing was told by the way.
     let problems = health.problems();
     if !problems.is_empty() {
-        return Err(unfit(problems.join("; "), "the server's configuration file holds the permissions of each user"));
+        return Err(unfit(
+            problems.join("; "),
+            "the server's configuration file holds the permissions of each user",
+        ));
     }
     Err(unfit(
         format!("nats-server {version} answers no JetStream request: {error}"),

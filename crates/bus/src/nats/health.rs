@@ -166,7 +166,10 @@ impl Health {
     /// What was refused to be subscribed to, with how often that was told.
     pub(crate) fn unsubscribed(&self) -> Vec<(String, u64)> {
         let state = self.lock();
-        let subscribing = state.denied.iter().filter(|((verb, _), _)| *verb == Verb::Subscribe);
+        let subscribing = state
+            .denied
+            .iter()
+            .filter(|((verb, _), _)| *verb == Verb::Subscribe);
         subscribing
             .map(|(_, denied)| (denied.subject.clone(), denied.times))
             .collect()
@@ -239,7 +242,10 @@ impl Health {
             ));
         }
         if state.lost > 0 {
-            warnings.push(format!("the connection was lost and made again {} times since the start", state.lost));
+            warnings.push(format!(
+                "the connection was lost and made again {} times since the start",
+                state.lost
+            ));
         }
         warnings
     }
@@ -291,15 +297,18 @@ impl Health {
 impl State {
     fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = self.refused.iter().cloned().collect();
-        problems.extend(self.denied.iter().filter(|(_, denied)| denied.needed).map(
-            |((verb, group), _)| {
-                let section = verb.section();
-                format!(
-                    "{}: allow it under `permissions.{section}` of our user; then it goes on by itself",
-                    verb.words(group)
-                )
-            },
-        ));
+        problems.extend(
+            self.denied
+                .iter()
+                .filter(|(_, denied)| denied.needed)
+                .map(|((verb, group), _)| {
+                    let section = verb.section();
+                    format!(
+                        "{}: allow it under `permissions.{section}` of our user; then it goes on by itself",
+                        verb.words(group)
+                    )
+                }),
+        );
         problems.extend(self.broken.values().cloned());
         problems
     }
@@ -356,7 +365,8 @@ mod tests {
         let problems = health.problems();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(
-            problems[0].starts_with("nats does not permit us to publish on kunder.result.pipeline.*: allow it"),
+            problems[0]
+                .starts_with("nats does not permit us to publish on kunder.result.pipeline.*: allow it"),
             "{problems:?}"
         );
         health.published("kunder.event.pipeline.x");
@@ -396,13 +406,21 @@ mod tests {
         }
         assert_eq!(health.problems(), Vec::<String>::new());
         assert_eq!(health.warnings().len(), DENIED_MAX, "bounded");
-        assert!(health.warnings()[0].contains("allow_responses"), "{:?}", health.warnings()[0]);
+        assert!(
+            health.warnings()[0].contains("allow_responses"),
+            "{:?}",
+            health.warnings()[0]
+        );
         health.stuck("elsewhere.1");
         assert_eq!(health.problems().len(), 1);
         for _ in 0..LOOKS_UNTIL_OVER {
             health.look();
         }
-        assert_eq!((health.problems().len(), health.warnings().len()), (0, 0), "nobody tries any more");
+        assert_eq!(
+            (health.problems().len(), health.warnings().len()),
+            (0, 0),
+            "nobody tries any more"
+        );
     }
 
     #[test]
@@ -413,7 +431,10 @@ mod tests {
         health.told(&Event::SlowConsumer(7));
         health.told(&Event::Disconnected);
         let warnings = health.warnings().join("\n");
-        assert!(warnings.contains("stream KUNDER_EVENTS was deleted"), "{warnings}");
+        assert!(
+            warnings.contains("stream KUNDER_EVENTS was deleted"),
+            "{warnings}"
+        );
         assert!(warnings.contains("1 messages were dropped"), "{warnings}");
         assert!(warnings.contains("lost and made again 1 times"), "{warnings}");
         assert!(health.problems().is_empty());

@@ -53,7 +53,11 @@ impl NatsBus {
             losses: Vec::new(),
         };
         if shared.client.connection_state() != State::Connected {
-            let why = shared.health.away().map(|why| format!(" ({why})")).unwrap_or_default();
+            let why = shared
+                .health
+                .away()
+                .map(|why| format!(" ({why})"))
+                .unwrap_or_default();
             report.problems.push(format!(
                 "not connected to nats at {}{why}: is the server running? It is tried again at least once a second",
                 report.url

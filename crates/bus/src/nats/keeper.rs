@@ -28,7 +28,8 @@ impl Keeper {
     pub(crate) async fn run(mut self) {
         let mut connects = self.shared.connects.clone();
         connects.mark_unchanged();
-        let every = SignedDuration::try_from(self.shared.config.look_interval()).unwrap_or(SignedDuration::MAX);
+        let every =
+            SignedDuration::try_from(self.shared.config.look_interval()).unwrap_or(SignedDuration::MAX);
         loop {
             let clock = &self.shared.clock;
             tokio::select! {
@@ -59,7 +60,9 @@ impl Keeper {
         for (subject, _) in health.unsubscribed() {
             let told = |subject: &str| {
                 let all = health.unsubscribed();
-                all.iter().find(|(other, _)| other == subject).map(|(_, times)| *times)
+                all.iter()
+                    .find(|(other, _)| other == subject)
+                    .map(|(_, times)| *times)
             };
             let before = told(&subject);
             let Ok(mut trial) = client.subscribe(subject.clone()).await else {
@@ -121,15 +124,14 @@ impl Shared {
     /// Waits until what the connection was told before has been passed on to us.
     async fn settled(&self) {
         let clock = &self.clock;
-        clock.sleep_until(clock.now() + SignedDuration::from_millis(50)).await;
+        clock
+            .sleep_until(clock.now() + SignedDuration::from_millis(50))
+            .await;
     }
 }
 
 /// Whether work goes on with a stream as it is now; what it keeps and for how long is its owner's business meanwhile.
 fn serves(asked: &Config, found: &Config) -> bool {
     let subjects = |config: &Config| config.subjects.iter().cloned().collect::<BTreeSet<String>>();
-    subjects(asked) == subjects(found)
-        && asked.retention == found.retention
-        && !found.no_ack
-        && !found.sealed
+    subjects(asked) == subjects(found) && asked.retention == found.retention && !found.no_ack && !found.sealed
 }

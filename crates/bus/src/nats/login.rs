@@ -62,7 +62,11 @@ mod tests {
             assert!(found.1 == login, "{url}");
         };
         check("nats://h:4222", &["nats://h:4222"], None);
-        check("nats://anna:hem%40ligt@h", &["nats://h"], user("anna", "hem@ligt"));
+        check(
+            "nats://anna:hem%40ligt@h",
+            &["nats://h"],
+            user("anna", "hem@ligt"),
+        );
         check("anna:a@b@h:1", &["h:1"], user("anna", "a@b"));
         check("tls://abc@h", &["tls://h"], Some(Login::Token("abc".to_owned())));
         check(

@@ -18,7 +18,10 @@ pub(crate) struct Abilities {
 impl Abilities {
     /// `2.10.26`, `2.14.0-RC.1`. A version that cannot be read is taken for a new one.
     pub(crate) fn of(version: &str) -> Self {
-        let mut numbers = version.trim_start_matches('v').split(['.', '-', '+']).map(str::parse);
+        let mut numbers = version
+            .trim_start_matches('v')
+            .split(['.', '-', '+'])
+            .map(str::parse);
         let version = match (numbers.next(), numbers.next()) {
             (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
             _ => None,
@@ -92,7 +95,10 @@ mod tests {
     #[test]
     fn a_server_is_known_by_its_version() {
         let lacks = |version: &str| Abilities::of(version).lacks().len();
-        assert_eq!(["2.9.10", "2.10.26", "2.11.0", "2.15.1", "3.0.0"].map(lacks), [3, 1, 0, 0, 0]);
+        assert_eq!(
+            ["2.9.10", "2.10.26", "2.11.0", "2.15.1", "3.0.0"].map(lacks),
+            [3, 1, 0, 0, 0]
+        );
         assert_eq!(Abilities::of("v2.10.0-RC.1").end("so"), "+TERM so");
         assert_eq!(Abilities::of("2.9.25").end("so"), "+TERM");
         assert_eq!(lacks("main"), 0);

@@ -151,7 +151,9 @@ impl Streams {
     /// The stream that takes a subject on which we publish.
     pub(crate) fn config_of(&self, subject: &str) -> Option<Config> {
         let name = self.name_of(subject)?;
-        self.without_tasks().into_iter().find(|config| config.name == name)
+        self.without_tasks()
+            .into_iter()
+            .find(|config| config.name == name)
     }
 
     /// Creates or updates a stream, and compares what the server made of it with what was asked.
@@ -174,7 +176,10 @@ impl Streams {
             Err(error) if is_missing(&error.kind()) => {
                 let made = shared.jetstream.create_stream(asked.clone()).await;
                 if made.is_ok() && shared.health.stream_made(&name) {
-                    error!(stream = name, "the stream was gone, it is made again; what it held is lost");
+                    error!(
+                        stream = name,
+                        "the stream was gone, it is made again; what it held is lost"
+                    );
                 }
                 made.map(|stream| stream.cached_info().clone())
             }
@@ -210,7 +215,10 @@ impl Streams {
         };
         let mut foreign = Vec::new();
         if found.retention != asked.retention {
-            foreign.push(format!("its retention is {:?}, ours {:?}", found.retention, asked.retention));
+            foreign.push(format!(
+                "its retention is {:?}, ours {:?}",
+                found.retention, asked.retention
+            ));
         }
         if !found.subjects.iter().all(our_subject) {
             foreign.push(format!("its subjects are {}", found.subjects.join(", ")));
@@ -220,7 +228,10 @@ impl Streams {
         }
         Err(BusError::setup(
             format!("stream {name} of {}", shared.config.shown_url()),
-            format!("a stream of that name exists and is not ours: {}", foreign.join(", ")),
+            format!(
+                "a stream of that name exists and is not ours: {}",
+                foreign.join(", ")
+            ),
             format!(
                 "where nobody needs it, delete it with `nats stream rm {name}`; else give us another name with `process: NAME` \
                  in the configuration file"

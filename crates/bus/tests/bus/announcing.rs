@@ -172,10 +172,7 @@ async fn the_report_names_every_stream_and_what_could_be_lost() {
         "not set up before serving: {report:?}"
     );
     assert!(
-        report
-            .losses
-            .iter()
-            .any(|loss| loss.starts_with("replicas 1")),
+        report.losses.iter().any(|loss| loss.starts_with("replicas 1")),
         "{report:?}"
     );
     let config = server

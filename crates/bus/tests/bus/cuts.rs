@@ -29,7 +29,8 @@ impl World {
     async fn send(&self, numbers: std::ops::Range<usize>) {
         for number in numbers {
             let subject = format!("kunder.task.pipeline.t{number}");
-            self.publish(&subject, task(&format!("t{number}"), "report")).await;
+            self.publish(&subject, task(&format!("t{number}"), "report"))
+                .await;
         }
     }
 
@@ -72,7 +73,12 @@ async fn a_cut_connection_is_made_again() {
     world.queue_is_empty().await;
     world.every_event_once(50).await;
     let warnings = world.healthy().await;
-    assert!(warnings.iter().any(|warning| warning.contains("was lost and made again 5 times")), "{warnings:?}");
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.contains("was lost and made again 5 times")),
+        "{warnings:?}"
+    );
 }
 
 /// No FIN, no RST: only pings that are not answered tell. The broker, too, still believes in the old connection.
@@ -85,10 +91,16 @@ async fn a_dead_connection_that_nobody_closed_is_noticed_and_made_again() {
     let (dead, before) = (Instant::now(), proxy.connections());
     proxy.forget();
     world.send(5..30).await;
-    eventually("it connects anew", async || (proxy.connections() > before).then_some(())).await;
+    eventually("it connects anew", async || {
+        (proxy.connections() > before).then_some(())
+    })
+    .await;
     let noticed = dead.elapsed();
     world.accepted(30).await;
-    eprintln!("a dead connection: noticed after {noticed:?}, work went on after {:?}", dead.elapsed());
+    eprintln!(
+        "a dead connection: noticed after {noticed:?}, work went on after {:?}",
+        dead.elapsed()
+    );
     world.announced(20).await;
     world.queue_is_empty().await;
     world.every_event_once(20).await;
@@ -98,7 +110,10 @@ async fn a_dead_connection_that_nobody_closed_is_noticed_and_made_again() {
         let request = Request::new()
             .payload("abc".into())
             .timeout(Some(Duration::from_millis(300)));
-        client.send_request("kunder.svc.control.request", request).await.ok()
+        client
+            .send_request("kunder.svc.control.request", request)
+            .await
+            .ok()
     };
     assert_eq!(eventually("the services answer", answered).await.payload, "cba");
     world.healthy().await;

@@ -91,7 +91,9 @@ async fn announcements_go_on_in_streams_that_were_deleted() {
             .map(|message| String::from_utf8_lossy(&message.payload).into_owned())
             .collect();
         assert_eq!(bodies, ["body 6", "body 7", "body 8", "body 9"], "{stream}");
-        world.warned(&format!("stream {stream} was deleted and made again (1)")).await;
+        world
+            .warned(&format!("stream {stream} was deleted and made again (1)"))
+            .await;
     }
 }
 
@@ -107,7 +109,9 @@ async fn a_dead_letter_is_written_after_its_stream_was_deleted() {
     })
     .await;
     world.queue_is_empty().await;
-    world.warned("stream KUNDER_DLQ was deleted and made again (1)").await;
+    world
+        .warned("stream KUNDER_DLQ was deleted and made again (1)")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -124,10 +128,16 @@ async fn every_stream_that_is_deleted_is_made_again_though_nobody_uses_it() {
         world.delete(stream).await;
     }
     for stream in all {
-        world.warned(&format!("stream {stream} was deleted and made again (1)")).await;
+        world
+            .warned(&format!("stream {stream} was deleted and made again (1)"))
+            .await;
     }
     let of_tasks = world.jetstream.get_stream("KUNDER_TASKS").await.unwrap();
-    assert_eq!(of_tasks.cached_info().config.subjects.len(), 2, "a subject for each agent");
+    assert_eq!(
+        of_tasks.cached_info().config.subjects.len(),
+        2,
+        "a subject for each agent"
+    );
     eventually("work goes on", async || {
         let sent = world
             .jetstream
@@ -177,8 +187,14 @@ async fn a_stranger_in_the_place_of_our_stream_is_told_and_gets_nothing() {
     assert_eq!(taken, 0);
     assert!(matches!(error, Some(AnnounceError::Unavailable(_))), "{error:?}");
     let problem = world.problem("ORDERS covers kunder.result.>").await;
-    assert!(problem.contains("nats stream edit ORDERS --subjects"), "{problem}");
-    assert!(stored(&world.jetstream, "ORDERS").await.is_empty(), "it got something of ours");
+    assert!(
+        problem.contains("nats stream edit ORDERS --subjects"),
+        "{problem}"
+    );
+    assert!(
+        stored(&world.jetstream, "ORDERS").await.is_empty(),
+        "it got something of ours"
+    );
     world.delete("ORDERS").await;
     world.announces(&results(2..=3)).await;
     world.is_healthy().await;
@@ -199,7 +215,12 @@ async fn a_stream_of_our_name_that_is_not_ours_is_left_alone() {
     };
     assert!(matches!(error, BusError::Setup { .. }), "{error:?}");
     let told = format!("{error}\n{}", error.hint().unwrap());
-    for part in ["stream KUNDER_EVENTS", "its subjects are orders.>", "nats stream rm KUNDER_EVENTS", "process: NAME"] {
+    for part in [
+        "stream KUNDER_EVENTS",
+        "its subjects are orders.>",
+        "nats stream rm KUNDER_EVENTS",
+        "process: NAME",
+    ] {
         assert!(told.contains(part), "{told}");
     }
     let kept = jetstream.get_stream("KUNDER_EVENTS").await.unwrap();

@@ -1,8 +1,8 @@
 //! A door that keeps what it accepts in memory. What it does with a task stands in the task's own instruction.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -50,7 +50,9 @@ async fn root(server: &TestServer) -> Client {
 
 async fn serve_denied(publish: &str, subscribe: &str) -> World {
     let server = TestServer::start_configured(&denying(publish, subscribe)).await;
-    let bus = NatsBus::connect(config(&server), Arc::new(TokioClock)).await.unwrap();
+    let bus = NatsBus::connect(config(&server), Arc::new(TokioClock))
+        .await
+        .unwrap();
     let serving = bus.serve(Arc::new(MemoryDoor::new())).await.unwrap();
     let root = root(&server).await;
     World {
@@ -79,7 +81,11 @@ impl World {
 
     /// What the service of the command line says of itself to anyone who asks.
     async fn statistics(&self) -> Value {
-        let answer = self.root.request("$SRV.STATS.kunder-control", "".into()).await.unwrap();
+        let answer = self
+            .root
+            .request("$SRV.STATS.kunder-control", "".into())
+            .await
+            .unwrap();
         let statistics: Value = serde_json::from_slice(&answer.payload).unwrap();
         statistics["endpoints"][0]["data"].clone()
     }
@@ -96,7 +102,11 @@ impl World {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publish_that_is_not_permitted_is_a_problem_until_it_is() {
     let world = serve_denied("\"kunder.result.>\", \"kunder.event.>\"", "").await;
-    let result = [announcement(1, AnnouncementKind::Result, "kunder.result.pipeline.t1")];
+    let result = [announcement(
+        1,
+        AnnouncementKind::Result,
+        "kunder.result.pipeline.t1",
+    )];
     world.is_healthy().await;
     assert_eq!(world.statistics().await["healthy"], true);
     for (batch, subjects) in [
@@ -112,7 +122,13 @@ async fn a_publish_that_is_not_permitted_is_a_problem_until_it_is() {
         );
     }
     let statistics = world.statistics().await;
-    assert_eq!((&statistics["healthy"], statistics["problems"].as_array().unwrap().len()), (&false.into(), 2));
+    assert_eq!(
+        (
+            &statistics["healthy"],
+            statistics["problems"].as_array().unwrap().len()
+        ),
+        (&false.into(), 2)
+    );
     world.server.reload(&denying("", ""));
     world.announces(&result).await;
     world.announces(&events(1..=2)).await;
@@ -130,9 +146,18 @@ async fn a_subscription_that_is_not_permitted_is_a_problem_until_it_is_and_then_
     world.is_healthy().await;
     let answered = async || {
         let request = r#"{"taskId":"t1","instruction":{"command":"report"}}"#;
-        world.root.request("kunder.svc.pipeline.task", request.into()).await.ok()
+        world
+            .root
+            .request("kunder.svc.pipeline.task", request.into())
+            .await
+            .ok()
     };
-    assert!(eventually("the service answers", answered).await.payload.starts_with(b"{"));
+    assert!(
+        eventually("the service answers", answered)
+            .await
+            .payload
+            .starts_with(b"{")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,7 +166,12 @@ async fn without_its_inbox_nothing_works_and_that_is_said() {
     let Err(error) = NatsBus::connect(config(&server), Arc::new(TokioClock)).await else {
         panic!("it has no inbox");
     };
-    assert!(error.to_string().contains("does not permit us to subscribe to _INBOX.>"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("does not permit us to subscribe to _INBOX.>"),
+        "{error}"
+    );
 }
 
 /// Whoever asks chooses where the answer goes: that they get none is told, and turns nothing red.
@@ -152,7 +182,10 @@ async fn an_answer_that_is_not_permitted_is_a_warning() {
     world.announces(&reply).await;
     eventually("it is told", async || {
         let report = world.bus.inspect().await;
-        let told = report.warnings.iter().any(|warning| warning.contains("publish on theirs.answers"));
+        let told = report
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("publish on theirs.answers"));
         (told && report.problems.is_empty()).then_some(())
     })
     .await;
@@ -161,7 +194,9 @@ async fn an_answer_that_is_not_permitted_is_a_warning() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn user_and_password_stand_in_the_url_and_are_shown_nowhere() {
     let server = TestServer::start_configured(&denying("", "")).await;
-    let bus = NatsBus::connect(config(&server), Arc::new(TokioClock)).await.unwrap();
+    let bus = NatsBus::connect(config(&server), Arc::new(TokioClock))
+        .await
+        .unwrap();
     assert_eq!(bus.describe(), format!("nats nats://127.0.0.1:{}", server.port));
     let wrong = NatsConfig {
         url: format!("nats://kunder:falskt@127.0.0.1:{}", server.port),
@@ -171,7 +206,10 @@ async fn user_and_password_stand_in_the_url_and_are_shown_nowhere() {
         panic!("the password is wrong");
     };
     assert!(matches!(error, BusError::Unreachable { .. }), "{error:?}");
-    assert!(error.hint().unwrap().contains("nats://USER:PASSWORD@HOST"), "{error:?}");
+    assert!(
+        error.hint().unwrap().contains("nats://USER:PASSWORD@HOST"),
+        "{error:?}"
+    );
     let all = format!("{error} {error:?} {}", bus.describe());
     assert!(!all.contains("falskt") && !all.contains("ligt"), "{all}");
 }

@@ -57,7 +57,9 @@ async fn load(url: String, go_on: Arc<AtomicBool>) -> u64 {
         let message = PublishMessage::build()
             .message_id(&id)
             .payload(task(&id, "report").into());
-        let sent = jetstream.send_publish(format!("kunder.task.pipeline.{id}"), message).await;
+        let sent = jetstream
+            .send_publish(format!("kunder.task.pipeline.{id}"), message)
+            .await;
         let acknowledged = match sent {
             Ok(answer) => answer.await.is_ok(),
             Err(_) => false,
@@ -74,7 +76,12 @@ async fn relay(bus: NatsBus, door: Arc<MemoryDoor>, go_on: Arc<AtomicBool>) {
     let mut waiting: [Vec<Announcement>; 2] = Default::default();
     loop {
         let more = go_on.load(Ordering::SeqCst);
-        for id in door.accepted().into_iter().filter(|id| !seen.contains(id)).collect::<Vec<_>>() {
+        for id in door
+            .accepted()
+            .into_iter()
+            .filter(|id| !seen.contains(id))
+            .collect::<Vec<_>>()
+        {
             seen.insert(id.clone());
             let number = seen.len() as u64;
             let result = format!("kunder.result.pipeline.{id}");
@@ -121,7 +128,11 @@ async fn fifty_restarts_under_load_lose_nothing_repeat_nothing_and_never_stall()
     let publishing = Arc::new(AtomicBool::new(true));
     let announcing = Arc::new(AtomicBool::new(true));
     let load = beside(load(world.server.url(), Arc::clone(&publishing)));
-    let relay = beside(relay(world.bus.clone(), Arc::clone(&world.door), Arc::clone(&announcing)));
+    let relay = beside(relay(
+        world.bus.clone(),
+        Arc::clone(&world.door),
+        Arc::clone(&announcing),
+    ));
     let mut pauses = Vec::new();
     for _ in 0..restarts {
         rest(seeded.below(200)).await;

@@ -20,18 +20,29 @@ async fn requests_that_the_client_drops_are_counted_and_tasks_are_not_among_them
         .publish("kunder.svc.pipeline.task", task("b1", "blocks").into())
         .await
         .unwrap();
-    eventually("the endpoint stands still", async || (world.door.submissions() == 1).then_some(())).await;
+    eventually("the endpoint stands still", async || {
+        (world.door.submissions() == 1).then_some(())
+    })
+    .await;
     for _ in 0..CLIENT_HOLDS + 500 {
-        client.publish("kunder.svc.pipeline.task", "{".into()).await.unwrap();
+        client
+            .publish("kunder.svc.pipeline.task", "{".into())
+            .await
+            .unwrap();
     }
     client.flush().await.unwrap();
     for number in 0..20 {
         let subject = format!("kunder.task.customer-health.t{number}");
-        world.publish(&subject, task(&format!("t{number}"), "report")).await;
+        world
+            .publish(&subject, task(&format!("t{number}"), "report"))
+            .await;
     }
     eventually("it is counted", async || {
         let report = world.bus.inspect().await;
-        let told = report.warnings.iter().any(|warning| warning.contains("dropped because we read too slowly"));
+        let told = report
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("dropped because we read too slowly"));
         (told && report.problems.is_empty()).then_some(())
     })
     .await;
@@ -58,7 +69,9 @@ async fn a_connection_that_the_broker_gives_up_for_slowness_is_made_again() {
     let count = 40;
     for number in 0..count {
         let body = serde_json::json!({ "taskId": format!("t{number}"), "instruction": { "command": "report", "text": long } });
-        world.publish(&format!("kunder.task.pipeline.t{number}"), body.to_string()).await;
+        world
+            .publish(&format!("kunder.task.pipeline.t{number}"), body.to_string())
+            .await;
     }
     eventually("the broker gives it up", async || {
         world.server.log().contains("Slow Consumer").then_some(())
@@ -69,5 +82,11 @@ async fn a_connection_that_the_broker_gives_up_for_slowness_is_made_again() {
     world.queue_is_empty().await;
     let report = world.bus.inspect().await;
     assert_eq!(report.problems, Vec::<String>::new());
-    assert!(report.warnings.iter().any(|warning| warning.contains("the connection was lost")), "{report:?}");
+    assert!(
+        report
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("the connection was lost")),
+        "{report:?}"
+    );
 }

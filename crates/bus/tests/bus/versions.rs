@@ -17,7 +17,11 @@ fn brought(version: &str) -> PathBuf {
 
 fn needed(version: &str) -> PathBuf {
     let path = brought(version);
-    assert!(path.is_file(), "{} is missing: run `cargo xtask tools`, which brings it", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo xtask tools`, which brings it",
+        path.display()
+    );
     path
 }
 
@@ -87,12 +91,21 @@ async fn works(binary: PathBuf, level: usize, lacks: &[&str]) {
     world.task_taken("t2").await;
     world.announced_once(310).await;
     let answered = async || {
-        let request = world.server.client().await.request("kunder.svc.control.request", "abc".into()).await;
+        let request = world
+            .server
+            .client()
+            .await
+            .request("kunder.svc.control.request", "abc".into())
+            .await;
         request.ok()
     };
     assert_eq!(eventually("the services answer", answered).await.payload, "cba");
     let report = world.bus.inspect().await;
-    assert_eq!((report.problems.len(), report.api_level), (0, level), "{report:?}");
+    assert_eq!(
+        (report.problems.len(), report.api_level),
+        (0, level),
+        "{report:?}"
+    );
     let old: Vec<&String> = report
         .warnings
         .iter()
@@ -139,10 +152,18 @@ async fn the_bus_works_on_2_10_and_what_is_missing_is_said() {
 async fn the_bus_works_on_debians_2_9_and_what_is_missing_is_said() {
     let debian = brought("2.9.10");
     if !debian.is_file() {
-        eprintln!("SKIPPED: {} is not here, Debian's package could not be had", debian.display());
+        eprintln!(
+            "SKIPPED: {} is not here, Debian's package could not be had",
+            debian.display()
+        );
         return;
     }
-    works(debian, 0, &["cannot keep whose a stream is", "takes no reason", NO_LEVEL]).await;
+    works(
+        debian,
+        0,
+        &["cannot keep whose a stream is", "takes no reason", NO_LEVEL],
+    )
+    .await;
 }
 
 /// The broker is upgraded while we serve: same port, same storage, and nothing to do for anyone.
@@ -160,5 +181,11 @@ async fn an_upgrade_of_the_broker_under_us_needs_nobody() {
     }
     let report = world.bus.inspect().await;
     assert!(report.problems.is_empty() && report.api_level == 5, "{report:?}");
-    assert!(!report.warnings.iter().any(|warning| warning.contains(" is old: ")), "{report:?}");
+    assert!(
+        !report
+            .warnings
+            .iter()
+            .any(|warning| warning.contains(" is old: ")),
+        "{report:?}"
+    );
 }
