@@ -1,11 +1,12 @@
 //! A connection that is cut, stands still, is slow, or is dead without a word: work resumes by itself, and nothing is lost.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::Request;
 use kunder_agent_core::bus::Bus;
 use kunder_bus::NatsConfig;
 
+use crate::clock::stopwatch;
 use crate::contract::{events, stored};
 use crate::proxy::Proxy;
 use crate::queue::{World, serve_on, task};
@@ -88,7 +89,7 @@ async fn a_dead_connection_that_nobody_closed_is_noticed_and_made_again() {
     world.send(0..5).await;
     world.accepted(5).await;
     world.announced(3).await;
-    let (dead, before) = (Instant::now(), proxy.connections());
+    let (dead, before) = (stopwatch(), proxy.connections());
     proxy.forget();
     world.send(5..30).await;
     eventually("it connects anew", async || {

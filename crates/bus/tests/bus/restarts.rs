@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::jetstream::message::PublishMessage;
 use kunder_agent_core::bus::{Announcement, AnnouncementKind, Bus};
 use kunder_bus::NatsBus;
 
+use crate::clock::stopwatch;
 use crate::contract::{announcement, stored};
 use crate::door::MemoryDoor;
 use crate::queue::{World, serve, task};
@@ -108,7 +109,7 @@ async fn restart(world: &mut World, by_force: bool, away_ms: u64) -> Duration {
     }
     rest(away_ms).await;
     world.server.start_again().await;
-    let (back, before) = (Instant::now(), world.door.submissions());
+    let (back, before) = (stopwatch(), world.door.submissions());
     while world.door.submissions() == before {
         assert!(
             back.elapsed() < STALL,
