@@ -203,7 +203,7 @@ impl Actor {
             let message = Outgoing {
                 subject: subject.clone(),
                 message_id: message_id.clone(),
-                headers: Vec::new(),
+                headers: vec![("Nats-Msg-Id".to_owned(), message_id.clone())],
                 body: body.clone(),
                 condition: Condition::Nothing,
             };
@@ -242,7 +242,7 @@ impl Actor {
             }
             self.pause(SignedDuration::from_millis(900)).await;
         }
-        if self.told.known().accepted.contains_key(&id) {
+        if self.told.known().accepted.get(&id) == Some(&Way::Request) {
             self.answer(&id).await;
         }
     }

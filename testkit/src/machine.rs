@@ -24,7 +24,7 @@ const STEP_NANOS_MAX: u64 = 40_000;
 pub struct Process(pub u32);
 
 /// A job's place, and which of the jobs that had this place it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     slot: u32,
     generation: u32,
@@ -82,8 +82,16 @@ impl Wake for JobWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            lock(&self.woken).push(self.key);
+            wake(&self.woken, self.key);
         }
+    }
+}
+
+/// Kept in order: several jobs that are woken at one moment are woken in an order of chance by tokio's watch channels.
+fn wake(woken: &Mutex<Vec<Key>>, key: Key) {
+    let mut woken = lock(woken);
+    if let Err(place) = woken.binary_search(&key) {
+        woken.insert(place, key);
     }
 }
 
@@ -233,8 +241,12 @@ impl Machine {
             // Waking pushes onto another lock, never onto this one.
             due.into_iter().for_each(Waker::wake);
             let mut woken = lock(&self.shared.woken);
+            if woken.is_empty() {
+                // Those who were due had gone, with their process.
+                continue;
+            }
             let index = state.dice.below(woken.len() as u64);
-            let key = woken.swap_remove(usize::try_from(index).unwrap_or(0));
+            let key = woken.remove(usize::try_from(index).unwrap_or(0));
             drop(woken);
             state.steps += 1;
             let slot = &mut state.slots[key.slot as usize];
@@ -275,7 +287,7 @@ impl Machine {
         slot.process = process;
         slot.job = Some(job);
         slot.waker = Some((Waker::from(Arc::clone(&inner)), inner));
-        lock(&self.shared.woken).push(key);
+        wake(&self.shared.woken, key);
     }
 }
 

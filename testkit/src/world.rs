@@ -99,7 +99,8 @@ pub struct World {
     /// Set when the process has to die before its next instruction.
     pub dies: Arc<AtomicBool>,
     life: Mutex<Option<Life>>,
-    lives: Mutex<u32>,
+    /// How many lives there were, and whether the last one goes on.
+    lives: Mutex<(u32, bool)>,
 }
 
 /// The process as others reach it.
@@ -133,7 +134,7 @@ impl World {
             faults: Arc::new(Mutex::new(plan.faults.store)),
             dies: Arc::default(),
             life: Mutex::new(None),
-            lives: Mutex::new(0),
+            lives: Mutex::default(),
             machine,
             plan,
         })
@@ -147,8 +148,8 @@ impl World {
     pub fn begin_life(self: &Arc<Self>) {
         let number = {
             let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
-            *lives += 1;
-            *lives
+            *lives = (lives.0 + 1, true);
+            lives.0
         };
         self.machine.note(|| format!("life {number} begins"));
         let clock = self.machine.clock(Process(number));
@@ -156,15 +157,20 @@ impl World {
         drop(clock.spawn(Box::pin(async move { world.live(living).await })));
     }
 
-    /// The process dies here and now. A new life begins a while later.
+    /// The process dies here and now, unless it is dead already. A new life begins a while later.
     pub fn end_life(self: &Arc<Self>) {
-        let number = *self.lives.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(number) = self.mark_dead() else { return };
         self.machine.note(|| format!("life {number} ends"));
         self.witness.hit("the process died");
         self.machine.kill(Process(number));
         drop(self.life().take());
         self.witness.process_died();
         self.begin_later();
+    }
+
+    fn mark_dead(&self) -> Option<u32> {
+        let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut lives.1).then_some(lives.0)
     }
 
     fn begin_later(self: &Arc<Self>) {
@@ -186,12 +192,14 @@ impl World {
         self.witness.hit("the process was stopped");
         stop.send_replace(true);
         let (ended, end) = oneshot::channel();
-        let number = *self.lives.lock().unwrap_or_else(PoisonError::into_inner);
         drop(clock.spawn(Box::pin(async move {
             service.runtime.drain().await;
             let _ = ended.send(());
         })));
-        if end.await.is_ok() {
+        // Where it dies meanwhile, whoever ended it begins it anew.
+        if end.await.is_ok()
+            && let Some(number) = self.mark_dead()
+        {
             self.machine.note(|| format!("life {number} has come to its end"));
             self.machine.kill(Process(number));
             self.witness.process_died();
@@ -240,7 +248,15 @@ impl World {
             runtime: runtime.clone(),
             store: Arc::new(store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            facts: Arc::new(Setting::simulated()),
+            facts: Arc::new(Setting {
+                data: "simulated".to_owned(),
+                bus: "simulated".to_owned(),
+                nats: None,
+                held: None,
+                definitions: "shipped (satori)".to_owned(),
+            }),
+            refused: Arc::default(),
+            storms: Arc::default(),
         };
         let queues = runtime.agents().into_iter().map(|agent| Source::Tasks {
             agent: agent.name().to_string(),
@@ -322,7 +338,7 @@ impl World {
 }
 
 fn pattern(text: &str) -> Pattern {
-    Pattern::new(text).expect("a well-formed pattern")
+    text.parse().expect("a well-formed pattern")
 }
 
 fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Reader, Fact>>> {

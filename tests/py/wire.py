@@ -51,21 +51,21 @@ class Wire:
         assert "status" in outcome, f"not an outcome: {outcome}"
         return outcome
 
-    async def dispatch(self, agent, envelope, message_id=None):
+    async def dispatch(self, agent, envelope, message_id=None, timeout=None):
         """A task by the work queue; the broker's acknowledgement."""
         data = envelope if isinstance(envelope, bytes) else json.dumps(envelope).encode()
         task = envelope.get("taskId", "none") if isinstance(envelope, dict) else "none"
         headers = {"Nats-Msg-Id": message_id or f"{task}/{uuid.uuid4()}"}
-        return await self.js.publish(f"kunder.task.{agent}.{token(task)}", data, headers=headers)
+        return await self.js.publish(f"kunder.task.{agent}.{token(task)}", data, headers=headers, timeout=timeout)
 
-    async def tell(self, process, kind, data, event_id=None, **attributes):
+    async def tell(self, process, kind, data, event_id=None, timeout=None, **attributes):
         """An event of another process, in CloudEvents' binary mode; the broker's acknowledgement."""
         event_id = event_id or str(uuid.uuid4())
         headers = {
             "ce-specversion": "1.0", "ce-id": event_id, "ce-source": f"/{process}", "ce-type": f"{process}.{kind}.v1",
             "Nats-Msg-Id": str(uuid.uuid4()), **attributes,
         }
-        return await self.js.publish(f"kunder.in.{process}.{kind}", json.dumps(data).encode(), headers=headers)
+        return await self.js.publish(f"kunder.in.{process}.{kind}", json.dumps(data).encode(), headers=headers, timeout=timeout)
 
     async def result(self, agent, task_id):
         """The announced outcome of a task, waited for."""
@@ -160,14 +160,14 @@ def new_id(what):
     return f"{what}-{uuid.uuid4().hex[:12]}"
 
 
-async def eventually(what, ask):
-    """Asks until the answer is something; fails after a minute."""
-    until = time.monotonic() + PATIENCE
+async def eventually(what, ask, patience=PATIENCE):
+    """Asks until the answer is something; fails after a minute, or after so many seconds."""
+    until = time.monotonic() + patience
     while True:
         answer = await ask()
         if answer is not None:
             return answer
-        assert time.monotonic() < until, f"waited {PATIENCE} s, and not: {what}"
+        assert time.monotonic() < until, f"waited {patience} s, and not: {what}"
         await asyncio.sleep(0.02)
 
 
@@ -200,13 +200,17 @@ def has_nine(outcome):
     assert counts["total_managed"] == sum(count for name, count in counts.items() if name != "total_managed"), counts
 
 
-def main(functions):
+async def lost_connection(_):
+    """The client tries again by itself; what that costs shows where something is waited for."""
+
+
+def main(functions, on_error=None):
     """Runs the function that the command line names, on the server it names, with what else it says."""
     by_name = {function.__name__: function for function in functions}
     name, url, *rest = sys.argv[1:]
 
     async def run():
-        client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, connect_timeout=10)
+        client = await nats.connect(url, max_reconnect_attempts=-1, reconnect_time_wait=0.1, connect_timeout=10, error_cb=on_error)
         try:
             await by_name[name](Wire(client), *rest)
         finally:

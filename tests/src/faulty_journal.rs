@@ -18,6 +18,8 @@ pub struct FaultyJournal {
     pub store: SqliteStore,
     pub panics: AtomicU32,
     pub refused_commits: AtomicU32,
+    /// Reads of the queue that never come back.
+    pub hangs: AtomicU32,
 }
 
 impl FaultyJournal {
@@ -27,6 +29,7 @@ impl FaultyJournal {
             store,
             panics: AtomicU32::new(panics),
             refused_commits: AtomicU32::new(refused_commits),
+            hangs: AtomicU32::new(0),
         }
     }
 }
@@ -46,6 +49,9 @@ impl Journal<Fact> for FaultyJournal {
         now: Timestamp,
     ) -> Result<Vec<TaskRecord>, JournalError> {
         assert!(!strikes(&self.panics), "the journal was told to fail");
+        if strikes(&self.hangs) {
+            std::future::pending::<()>().await;
+        }
         self.store.queued(agent, after, limit, now).await
     }
 

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kunder_agent_core::agent::{Agent, GatherError, Work};
-use kunder_agent_core::decision::{Decision, Expect, FollowUp};
+use kunder_agent_core::decision::{Artifact, Decision, Expect, FollowUp};
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
+use tokio::sync::Semaphore;
 
 /// What the tests see and steer.
-#[derive(Default)]
 pub struct Script {
     /// Decisions made, by task.
     pub decided: Mutex<BTreeMap<String, u32>>,
@@ -29,6 +29,26 @@ pub struct Script {
     /// Set once the first decision of `stale` was made.
     pub stale_once: AtomicBool,
     pub gathers: AtomicU32,
+    /// A gather of `by-pages` takes one of these per page.
+    pub pages: Semaphore,
+    /// Pages that such gathers have read.
+    pub pages_read: AtomicU32,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            decided: Mutex::default(),
+            inside: Mutex::default(),
+            overlaps: AtomicU32::default(),
+            order: Mutex::default(),
+            gate: <(Mutex<bool>, Condvar)>::default(),
+            stale_once: AtomicBool::default(),
+            gathers: AtomicU32::default(),
+            pages: Semaphore::new(0),
+            pages_read: AtomicU32::default(),
+        }
+    }
 }
 
 impl Script {
@@ -89,6 +109,11 @@ impl Agent<Reader, Fact> for Scripted {
             "circle",
             "wait-again",
             "ask-other",
+            "by-pages",
+            "nest",
+            "step",
+            "loud-panic",
+            "too-much",
         ]
     }
 
@@ -98,6 +123,13 @@ impl Agent<Reader, Fact> for Scripted {
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<u64, GatherError> {
         self.script.gathers.fetch_add(1, Ordering::Relaxed);
+        if work.task.command() == Some("by-pages") {
+            for _ in 0..number(work, "pages") {
+                let page = self.script.pages.acquire().await;
+                page.expect("the pages are never closed").forget();
+                self.script.pages_read.fetch_add(1, Ordering::AcqRel);
+            }
+        }
         let Some(customer) = work.task.customer() else {
             return Ok(0);
         };
@@ -156,6 +188,11 @@ impl Scripted {
                 self.script.wait_at_gate();
                 done("too late")
             }
+            ("nest", None) => Decision::wait(vec![
+                FollowUp::new("inner", self.name, "split").param("pages", number(work, "pages").to_string()),
+            ]),
+            ("loud-panic", _) => panic!("{}", "so loud ".repeat(1_000_000)),
+            ("too-much", _) => too_much(work),
             ("split", None) => {
                 let pages = work
                     .task
@@ -210,6 +247,11 @@ impl Scripted {
                 let mut decision = done("asked");
                 let other = if self.name == "first" { "second" } else { "first" };
                 decision.follow_ups.push(FollowUp::new("on", other, "circle"));
+                decision
+            }
+            ("step", _) => {
+                let mut decision = done("on");
+                decision.follow_ups.push(FollowUp::new("on", self.name, "step"));
                 decision
             }
             ("wait-again", _) => {
@@ -267,4 +309,33 @@ impl Scripted {
         ));
         decision
     }
+}
+
+fn number(work: &Work, name: &str) -> u64 {
+    let number = work.task.instruction.params.get(name);
+    number.and_then(serde_json::Value::as_u64).unwrap_or(0)
+}
+
+/// So many facts, files and bytes as the task asks for.
+fn too_much(work: &Work) -> Decision<Fact> {
+    let mut decision = Decision::done(Report::new(Status::Complete, "much"));
+    let fact = |at: u64| Fact {
+        id: format!("{}/{at}", work.task.task_id),
+        customer: CustomerId::new("much"),
+        observed: work.now,
+        source: "test".to_owned(),
+        actor: "test".to_owned(),
+        body: FactBody::Profile {
+            field: "note".to_owned(),
+            value: at.to_string(),
+        },
+    };
+    decision.changes = (0..number(work, "facts")).map(fact).collect();
+    let bytes = usize::try_from(number(work, "bytes")).unwrap_or(0);
+    let file = |at: u64| Artifact {
+        path: format!("artifacts/much/{at}.txt"),
+        content: vec![b'x'; bytes],
+    };
+    decision.artifacts = (0..number(work, "files")).map(file).collect();
+    decision
 }

@@ -11,5 +11,5 @@ pub use kunder::{Kunder, Serve, binary};
 pub use nats::Nats;
 pub use output::Output;
 pub use patience::{PATIENCE, Stopwatch, eventually, pause};
-pub use portfolio::{Kept, Standing};
+pub use portfolio::{Kept, Standing, open_tasks};
 pub use python::Python;

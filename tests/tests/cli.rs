@@ -44,6 +44,23 @@ fn portfolio() -> Kunder {
     Kunder::portfolio()
 }
 
+/// A folder with so many customers, added today: none of them needs anybody.
+fn customers(number: usize) -> Kunder {
+    let kunder = Kunder::temporary();
+    let map = file(
+        &kunder,
+        "many.yaml",
+        "format: jsonl\nsource: s\ncustomer: id\nobserved: day\nkey: [id]\nrecords:\n  - profile: {name: name}\n",
+    );
+    let today = SystemClock::default().now().strftime("%Y-%m-%d").to_string();
+    let row = |number| {
+        format!("{{\"id\": \"c{number:05}\", \"name\": \"Kund {number:05}\", \"day\": \"{today}\"}}\n")
+    };
+    let rows = file(&kunder, "many.jsonl", (0..number).map(row).collect::<String>());
+    let _ = kunder.run(&["import", "--map", &map, &rows]).exits(0);
+    kunder
+}
+
 /// What is counted in days since a contact changes at midnight: a test that began before it waits until it is over.
 fn away_from_midnight() {
     let zone = TimeZone::get("Europe/Stockholm").unwrap();

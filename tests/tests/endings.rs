@@ -200,6 +200,49 @@ async fn agents_that_call_each_other_in_a_circle_are_stopped_with_the_circle_nam
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_chain_of_tasks_ends_at_the_limit_of_its_steps() {
+    let world = World::new(|config| config.steps_max = 5).await;
+    world.send("c", "step", None).await;
+    let counts = world
+        .counts(|counts| counts.queued + counts.running == 0 && counts.failed == 1)
+        .await;
+    assert_eq!((counts.accepted, counts.complete), (6, 5));
+    let last = world
+        .store
+        .list(None, 1)
+        .await
+        .unwrap()
+        .remove(0)
+        .outcome
+        .unwrap();
+    assert!(
+        last.report
+            .summary
+            .contains("it would be step 6 of a chain, at most 5 are allowed"),
+        "{}",
+        last.report.summary
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_asks_for_too_many_children_fails_and_none_of_them_is_made() {
+    let world = World::new(|config| config.children_max = 10).await;
+    let mut split = task("s", "split", None);
+    split.instruction.params.insert("pages".to_owned(), "11".into());
+    let id = world.submit(split).await.unwrap().task_id;
+    let outcome = world.outcome(&id).await;
+    assert!(
+        outcome
+            .report
+            .summary
+            .contains("it asks for 11 further tasks, at most 10 are allowed"),
+        "{}",
+        outcome.report.summary
+    );
+    assert_eq!(world.counts(|counts| counts.failed == 1).await.accepted, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_only_ever_waits_fails_instead_of_going_round() {
     let world = World::new(|_| {}).await;
     let id = world.send("w", "wait-again", None).await;

@@ -4,6 +4,7 @@
 mod command;
 mod complaint;
 mod coverage;
+mod crash_ledger;
 mod guarantees;
 mod layers;
 mod nats_servers;
@@ -37,6 +38,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Run the runtime through days full of faults, each from a seed; prints how to see a failing one again
+    Simulate {
+        /// Passed on to the simulation; `--help` lists what it takes
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Check formatting and lints, then everything that `test` does
     Ci,
     /// Check which crate may depend on which, and where each outside library lives
@@ -49,6 +56,8 @@ enum Chore {
         #[arg(long)]
         missing: bool,
     },
+    /// Kill `kunder serve` and nats-server under load, over and over, and print what was lost and what came twice
+    CrashLedger(crash_ledger::Kills),
     /// Check that every sentence of GUARANTEES.md names a test that exists
     Guarantees,
 }
@@ -64,6 +73,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
     match chore {
         Chore::Tools => println!("{}", tools::bring(root)?),
         Chore::Test { args } => suite::test(root, &args)?,
+        Chore::Simulate { args } => suite::simulate(root, &args)?,
         Chore::Ci => suite::ci(root)?,
         Chore::Layers => println!("{}", layers::check(root)?),
         Chore::Tidy => println!("{}", tidy::check(root)?),
@@ -73,6 +83,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
                 println!("{}", coverage::missing(root)?.join("\n"));
             }
         }
+        Chore::CrashLedger(kills) => crash_ledger::run(root, &kills)?,
         Chore::Guarantees => println!("{}", guarantees::check(root)?),
     }
     Ok(())

@@ -16,6 +16,10 @@ pub fn test(root: &Path, args: &[String]) -> Result<()> {
     if root.join(guarantees::FILE).exists() {
         eprintln!("{}", guarantees::check(root)?);
     }
+    simulate(
+        root,
+        &["--seeds", "10000000", "--seconds", SIMULATED_SECONDS].map(str::to_owned),
+    )?;
     command::run(command::cargo(root).args(["build", "--package", "kunder"]))?;
     command::run(
         command::cargo(root)
@@ -29,6 +33,27 @@ pub fn test(root: &Path, args: &[String]) -> Result<()> {
             .env("KUNDER_NATS_SERVERS", tools.nats_servers)
             .env("KUNDER_PYTHON", tools.python)
             .env("KUNDER_CDNOW", tools.cdnow),
+    )
+}
+
+/// Seconds of simulation that belong to the tests.
+const SIMULATED_SECONDS: &str = "120";
+
+/// Runs seeds in a release build.
+pub fn simulate(root: &Path, args: &[String]) -> Result<()> {
+    command::run(
+        command::cargo(root)
+            .args([
+                "run",
+                "--quiet",
+                "--release",
+                "--package",
+                "kunder-testkit",
+                "--bin",
+                "simulate",
+                "--",
+            ])
+            .args(args),
     )
 }
 

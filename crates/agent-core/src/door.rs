@@ -170,6 +170,11 @@ pub trait Door: Send + Sync + 'static {
     /// A request of the command line, as over the socket.
     async fn control(&self, payload: &[u8]) -> Result<Vec<u8>, Refusal>;
 
+    /// What is counted, for whoever watches; null where nothing is. Never waits.
+    fn figures(&self) -> Value {
+        Value::Null
+    }
+
     /// An event from another process. Durable when it returns.
     async fn incoming(&self, incoming: Incoming) -> Result<Receipt, Refusal>;
 }

@@ -89,7 +89,8 @@ pub struct TaskStatus {
     pub outcome: Option<Outcome>,
 }
 
-/// How tasks stand; the sum of the others is `accepted`.
+/// How tasks stand. `accepted` is counted when a task is accepted, the others by the state it is in:
+/// their sum is `accepted`, or something was lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskCounts {
     pub accepted: u64,
@@ -99,6 +100,23 @@ pub struct TaskCounts {
     pub queued: u64,
     pub running: u64,
     pub waiting: u64,
+}
+
+impl TaskCounts {
+    /// Tasks that were accepted and that no state accounts for; below 0 for tasks that nobody accepted. Always 0.
+    #[must_use]
+    pub fn drift(&self) -> i64 {
+        let states = [
+            self.complete,
+            self.partial,
+            self.failed,
+            self.queued,
+            self.running,
+            self.waiting,
+        ];
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        signed(self.accepted).saturating_sub(signed(states.iter().sum()))
+    }
 }
 
 /// One transaction that ends a task, or parks it until its children have ended.

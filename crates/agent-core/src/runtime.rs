@@ -3,8 +3,10 @@
 mod actor;
 mod admit;
 mod announcements;
+mod bounds;
 mod cancel;
 mod ending;
+mod figures;
 mod lanes;
 mod mailbox;
 mod supervisor;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+pub use figures::Figures;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::{Notify, watch};
@@ -45,6 +48,13 @@ pub struct RuntimeConfig {
     pub outcome: Limits,
     /// Children and follow-ups of one decision.
     pub children_max: usize,
+    /// Facts, events and requests of one decision, of each.
+    pub effects_max: usize,
+    /// Files of one decision, and the bytes of all of them.
+    pub artifacts_max: usize,
+    pub artifact_bytes_max: usize,
+    /// Bytes of a page's outcome, which its parent joins whole.
+    pub page_bytes_max: usize,
     /// Longest chain of tasks that follow from each other.
     pub steps_max: usize,
     /// Tries of a task whose agent panics or whose facts cannot be read, and of one whose process died.
@@ -52,8 +62,13 @@ pub struct RuntimeConfig {
     pub interrupted_tries_max: u32,
     /// Times a decision may find its facts stale before the task fails.
     pub stale_max: u32,
+    /// Longest silence of a gather: one that is woken again and again, as by page after page, goes on.
     pub gather_limit: Duration,
+    /// Longest time of a gather, whatever it does.
+    pub gather_whole_limit: Duration,
     pub decide_limit: Duration,
+    /// Longest time without a sign of life of an actor that has something to do.
+    pub heartbeat_limit: Duration,
     /// How long a request without a deadline is offered to another process before it counts as undeliverable.
     pub delivery_limit: Duration,
     /// Decisions abandoned in a hang before the process gives up.
@@ -78,12 +93,18 @@ impl Default for RuntimeConfig {
                 bytes_max: 900_000,
             },
             children_max: 20_000,
+            effects_max: 20_000,
+            artifacts_max: 1_000,
+            artifact_bytes_max: 256 << 20,
+            page_bytes_max: 64 << 20,
             steps_max: 64,
             tries_max: 3,
             interrupted_tries_max: 20,
             stale_max: 50,
             gather_limit: Duration::from_secs(30),
+            gather_whole_limit: Duration::from_secs(600),
             decide_limit: Duration::from_secs(30),
+            heartbeat_limit: Duration::from_secs(30),
             delivery_limit: Duration::from_secs(7 * 24 * 3_600),
             abandoned_max: 16,
             restarts_max: 5,
@@ -124,8 +145,9 @@ struct Core<P, C> {
     alive: AtomicUsize,
     timers: Notify,
     announced: Arc<Notify>,
-    /// Decisions that hang, by now.
-    abandoned: Arc<AtomicU64>,
+    counters: Arc<figures::Counters>,
+    /// Raised whenever tasks were ended by somebody else than who works on them.
+    ended_outside: watch::Sender<u64>,
     fatal: watch::Sender<Option<String>>,
 }
 
@@ -175,7 +197,8 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
             alive: AtomicUsize::new(0),
             timers: Notify::new(),
             announced: Arc::new(Notify::new()),
-            abandoned: Arc::new(AtomicU64::new(0)),
+            counters: Arc::default(),
+            ended_outside: watch::channel(0).0,
             fatal: watch::channel(None).0,
         });
         let runtime = Self { core };
@@ -223,6 +246,12 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
     #[must_use]
     pub fn fatal(&self) -> watch::Receiver<Option<String>> {
         self.core.fatal.subscribe()
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.core.counters.read()
     }
 
     /// Notified after each commit that put something into the outbox.
@@ -284,8 +313,7 @@ impl<P, C> Core<P, C> {
 
     /// Ends the process, with this cause.
     fn give_up(&self, cause: String) {
-        tracing::error!(cause, "the runtime gives up");
-        self.fatal.send_replace(Some(cause));
+        give_up(&self.fatal, cause);
     }
 
     async fn pause(&self, pause: Duration) {
@@ -301,4 +329,9 @@ impl<P, C> Core<P, C> {
             .saturating_mul(1 << attempt.saturating_sub(1).min(16))
             .min(self.config.backoff_max)
     }
+}
+
+fn give_up(fatal: &watch::Sender<Option<String>>, cause: String) {
+    tracing::error!(cause, "the runtime gives up");
+    fatal.send_replace(Some(cause));
 }

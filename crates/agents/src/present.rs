@@ -23,6 +23,7 @@ pub async fn catch_up(customer: &mut Customer, as_of: Timestamp, reader: &Reader
     let view = reader.view(until).await.map_err(unavailable)?;
     if let Some(present) = reader.customer(view, &customer.id).await.map_err(unavailable)? {
         customer.alerts = present.alerts;
+        customer.alert_openings = present.alert_openings;
         customer.told = present.told;
     }
     Ok(())

@@ -51,6 +51,8 @@ pub struct Customer {
     pub coordinations: BTreeMap<String, Vec<Sourced<Coordination>>>,
     /// By reason: whether it is open, and its severity.
     pub alerts: BTreeMap<String, Sourced<(bool, u8)>>,
+    /// When alerts were opened, by reason.
+    pub alert_openings: BTreeMap<String, Vec<Timestamp>>,
     /// By what was told: the hash of the state that other processes know.
     pub told: BTreeMap<String, Sourced<String>>,
     /// Facts read, and the newest observation, by source.
@@ -86,6 +88,7 @@ impl Customer {
             onboarded: None,
             coordinations: BTreeMap::new(),
             alerts: BTreeMap::new(),
+            alert_openings: BTreeMap::new(),
             told: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
@@ -190,7 +193,13 @@ impl Customer {
                 reason,
                 open,
                 severity,
-            } => newest(&mut self.alerts, reason, sourced!((open, severity))),
+            } => {
+                if open {
+                    let openings = self.alert_openings.entry(reason.clone()).or_default();
+                    openings.push(fact.observed);
+                }
+                newest(&mut self.alerts, reason, sourced!((open, severity)));
+            }
             FactBody::Told { what, hash } => newest(&mut self.told, what, sourced!(hash)),
         }
     }
@@ -250,6 +259,13 @@ impl Customer {
     /// The current state of each opportunity.
     pub fn current_opportunities(&self) -> impl Iterator<Item = &Sourced<Opportunity>> {
         self.opportunities.values().filter_map(|states| states.last())
+    }
+
+    /// How many alerts with this reason were opened after `since`.
+    #[must_use]
+    pub fn alerts_since(&self, reason: &str, since: Timestamp) -> usize {
+        let openings = self.alert_openings.get(reason);
+        openings.map_or(0, |openings| openings.iter().filter(|at| **at > since).count())
     }
 
     /// Whether an alert with this reason is open.

@@ -76,6 +76,43 @@ pub struct HealthModel {
     #[serde(rename = "else")]
     pub otherwise: String,
     pub bands: Vec<Band>,
+    #[serde(default)]
+    pub alerts: AlertRule,
+}
+
+/// How often a customer that goes back and forth may be told of (S2-66): further alerts are held back, visibly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlertRule {
+    /// Alerts of one reason about one customer within the window.
+    pub most: usize,
+    pub window_days: i64,
+}
+
+impl Default for AlertRule {
+    fn default() -> Self {
+        Self {
+            most: 3,
+            window_days: 30,
+        }
+    }
+}
+
+/// How many events of one kind about one customer are taken at a time; further ones come again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StormRule {
+    pub most: usize,
+    pub window_s: i64,
+}
+
+impl Default for StormRule {
+    fn default() -> Self {
+        Self {
+            most: 300,
+            window_s: 60,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -162,6 +199,8 @@ pub struct Process {
     pub first_review_months: i64,
     /// How long an agent of another process may take to answer, in seconds.
     pub coordination_timeout_s: i64,
+    #[serde(default)]
+    pub incoming: StormRule,
 }
 
 /// Thresholds of the pipeline (requirements A9).

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::doctor::Setting;
 use crate::relay::{Relay, STOP_WAIT};
 use crate::service::Service;
+use crate::storms::Storms;
 
 /// Which bus a data folder was attached to last: its announcements wait for it.
 const META_BUS: &str = "bus";
@@ -130,6 +131,8 @@ impl App {
             store: Arc::new(store),
             clock,
             facts: Arc::new(setting),
+            refused: Arc::default(),
+            storms: Arc::new(Storms::new(definitions.process.body.incoming)),
         };
         let serving = match (&nats, options.serve) {
             (Some(nats), true) => Some(

@@ -90,6 +90,8 @@ enum Command {
     Todo(notes::TodoArgs),
     /// What is configured, what is reachable, and what would be lost if what died
     Doctor,
+    /// The account of all tasks and what went wrong, as Prometheus reads it
+    Metrics,
 }
 
 /// Arguments of `ask`.
@@ -208,5 +210,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Log(args) => notes::log(&common, args, clock).await,
         Command::Todo(args) => notes::todo(&common, args, clock).await,
         Command::Doctor => serve::doctor(&common, clock).await,
+        Command::Metrics => serve::metrics(&common, clock).await,
     }
 }

@@ -36,6 +36,8 @@ pub struct LimitsConfig {
     pub outcome_rows_max: Option<usize>,
     pub decide_limit_ms: Option<u64>,
     pub gather_limit_ms: Option<u64>,
+    /// Decisions that may hang at a time before the process gives up.
+    pub abandoned_max: Option<u64>,
 }
 
 /// Why a configuration is refused.
@@ -93,6 +95,9 @@ impl Config {
         if let Some((key, _)) = zero.into_iter().find(|(_, limit)| *limit == Some(0)) {
             return Err(value(key, "must be at least 1"));
         }
+        if limits.abandoned_max == Some(0) {
+            return Err(value("limits.abandoned_max", "must be at least 1"));
+        }
         if limits.outcome_bytes_max.is_some_and(|bytes| bytes < 65_536) {
             return Err(value("limits.outcome_bytes_max", "must be at least 65536"));
         }
@@ -129,6 +134,7 @@ impl Config {
         if let Some(ms) = limits.gather_limit_ms {
             runtime.gather_limit = std::time::Duration::from_millis(ms);
         }
+        runtime.abandoned_max = limits.abandoned_max.unwrap_or(runtime.abandoned_max);
         runtime
     }
 }
@@ -152,6 +158,10 @@ mod tests {
         refused("process: 'a.b'\n", "`process` must be one token");
         refused("limits: {mailbox: 0}\n", "`limits.mailbox` must be at least 1");
         refused("limits: {mailbox: many}\n", "mailbox");
+        refused(
+            "limits: {abandoned_max: 0}\n",
+            "`limits.abandoned_max` must be at least 1",
+        );
     }
 
     #[test]

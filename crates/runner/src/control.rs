@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::doctor::Diagnosis;
+use crate::metrics::Metrics;
 
 /// A request of the command line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,6 +57,7 @@ pub enum Request {
         limit: usize,
     },
     Doctor,
+    Metrics,
     /// Waits until nothing is queued or running, at most `wait_ms`.
     Settle {
         wait_ms: u64,
@@ -109,6 +111,7 @@ pub enum Response {
     Imported(Imported),
     Events(Vec<EventLine>),
     Doctor(Box<Diagnosis>),
+    Metrics(Box<Metrics>),
     Settled { open: u64 },
     Refused(Refusal),
 }

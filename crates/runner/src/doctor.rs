@@ -8,6 +8,7 @@ use kunder_bus::NatsBus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Metrics;
 use crate::service::Service;
 
 /// What the composition root knows.
@@ -37,6 +38,10 @@ pub struct Diagnosis {
     pub broker: Vec<String>,
     pub definitions: String,
     pub tasks: TaskCounts,
+    /// Accepted tasks that no state accounts for: always 0.
+    pub drift: i64,
+    /// What went wrong since this process began, a line each.
+    pub troubles: Vec<String>,
     /// Announcements that wait, by destination.
     pub waiting: BTreeMap<String, u64>,
     /// What does not work until a person mends it; the command's exit code is 1 while there are any.
@@ -55,6 +60,7 @@ pub struct Diagnosis {
 pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
     let away = |error: &dyn std::fmt::Display| Refusal::new(RefusalCode::Unavailable, error.to_string());
     let setting = &service.facts;
+    let metrics = Metrics::of(service).await?;
     let facts = service.store.fact_counts().await.map_err(|error| away(&error))?;
     let sizes = service.store.sizes();
     let waiting = service
@@ -62,6 +68,12 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         .waiting_announcements()
         .await
         .map_err(|error| away(&error))?;
+    let drifted = (metrics.drift != 0).then(|| {
+        format!(
+            "{} tasks were accepted that no state accounts for: the store is damaged; keep a copy of it",
+            metrics.drift
+        )
+    });
     let mut diagnosis = Diagnosis {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data: setting.data.clone(),
@@ -72,9 +84,11 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         bus: setting.bus.clone(),
         broker: Vec::new(),
         definitions: setting.definitions.clone(),
-        tasks: service.store.counts().await.map_err(|error| away(&error))?,
+        tasks: metrics.tasks,
+        drift: metrics.drift,
+        troubles: metrics.troubles(),
         waiting: waiting.into_iter().collect(),
-        problems: Vec::new(),
+        problems: drifted.into_iter().collect(),
         warnings: setting.held.iter().cloned().collect(),
         losses: vec![
             "this process dies: nothing; what was accepted is in the store and is taken up at the next start"
@@ -141,6 +155,12 @@ impl Diagnosis {
             "tasks        {} accepted = {} complete + {} partial + {} failed + {} queued + {} running + {} waiting",
             tasks.accepted, tasks.complete, tasks.partial, tasks.failed, tasks.queued, tasks.running, tasks.waiting
         ));
+        lines.push(format!("drift        {}", self.drift));
+        lines.extend(
+            self.troubles
+                .iter()
+                .map(|trouble| format!("since start  {trouble}")),
+        );
         let waiting: Vec<String> = self
             .waiting
             .iter()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::store::Store;
 use async_trait::async_trait;
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::door::{AgentCard, Answer, Door, Incoming, Receipt, Refusal, RefusalCode};
@@ -20,7 +21,9 @@ use serde_json::Value;
 
 use crate::control::{ChatReply, EventLine, Imported, Request, Response};
 use crate::doctor;
+use crate::metrics::{Metrics, Refused};
 use crate::routing::{Routed, route};
+use crate::storms::Storms;
 
 /// How long the command line may ask to wait for one answer.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -34,6 +37,8 @@ pub struct Service {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub facts: Arc<doctor::Setting>,
+    pub refused: Arc<Refused>,
+    pub storms: Arc<Storms>,
 }
 
 impl Service {
@@ -111,6 +116,7 @@ impl Service {
             }
             Request::Events { after, limit } => Response::Events(self.events(after, limit.min(1_000)).await?),
             Request::Doctor => Response::Doctor(Box::new(doctor::diagnose(self).await?)),
+            Request::Metrics => Response::Metrics(Box::new(Metrics::of(self).await?)),
             Request::Settle { wait_ms } => Response::Settled {
                 open: self.settle(limit(wait_ms)).await?,
             },
@@ -204,14 +210,7 @@ impl Door for Service {
         traceparent: Option<&str>,
         payload: &[u8],
     ) -> Result<Receipt, Refusal> {
-        let mut envelope = read(payload, self.runtime.config().payload_bytes_max)?;
-        if envelope.task.traceparent.is_none() {
-            envelope.task.traceparent = traceparent
-                .filter(|value| is_traceparent(value))
-                .map(str::to_owned);
-        }
-        self.is_free(&envelope.task)?;
-        self.accept(envelope, agent).await
+        self.refused.count(self.enter(agent, traceparent, payload).await)
     }
 
     async fn outcome(&self, task: &TaskId, wait: Duration) -> Result<Answer, Refusal> {
@@ -272,9 +271,37 @@ impl Door for Service {
     }
 
     async fn incoming(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
+        self.refused.count(self.hear(incoming).await)
+    }
+
+    fn figures(&self) -> Value {
+        // Everything in it is read and nothing waited for.
+        let metrics = Metrics::of(self).now_or_never().and_then(Result::ok);
+        serde_json::to_value(metrics).expect("figures are plain data and always serialize")
+    }
+}
+
+impl Service {
+    async fn enter(
+        &self,
+        agent: Option<&str>,
+        traceparent: Option<&str>,
+        payload: &[u8],
+    ) -> Result<Receipt, Refusal> {
+        let mut envelope = read(payload, self.runtime.config().payload_bytes_max)?;
+        if envelope.task.traceparent.is_none() {
+            envelope.task.traceparent = traceparent
+                .filter(|value| is_traceparent(value))
+                .map(str::to_owned);
+        }
+        self.is_free(&envelope.task)?;
+        self.accept(envelope, agent).await
+    }
+
+    async fn hear(&self, incoming: Incoming) -> Result<Receipt, Refusal> {
         let limit = self.runtime.config().payload_bytes_max;
         match route(&incoming, limit)? {
-            Routed::Task(envelope) => self.accept(*envelope, None).await,
+            Routed::Task(envelope) => self.take(incoming, *envelope).await,
             Routed::Noted => {
                 tracing::info!(process = incoming.process, "an answer was noted");
                 let task_id = TaskId::derived(
@@ -288,6 +315,24 @@ impl Door for Service {
                 })
             }
         }
+    }
+    /// Takes an event unless too many like it have come; a second delivery of one that was taken is never put off.
+    async fn take(&self, incoming: Incoming, envelope: Envelope) -> Result<Receipt, Refusal> {
+        let Some(customer) = envelope.task.context.customer.clone() else {
+            return self.accept(envelope, None).await;
+        };
+        let key = (incoming.process, incoming.kind, customer);
+        if let Err(refusal) = self.storms.check(&key, self.clock.now())
+            && self.runtime.status(&envelope.task.task_id).await.is_err()
+        {
+            self.storms.count(&key);
+            return Err(refusal);
+        }
+        let receipt = self.accept(envelope, None).await?;
+        if !receipt.known {
+            self.storms.note(key, self.clock.now());
+        }
+        Ok(receipt)
     }
 }
 

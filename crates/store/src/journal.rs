@@ -228,8 +228,9 @@ fn children(connection: &Connection, parent: &TaskId) -> Result<Vec<Outcome>, Fa
     Ok(outcomes)
 }
 
-/// Now. All in one statement: the sum holds at every instant.
-pub(crate) const COUNTS: &str = "SELECT count(*), sum(state = 3), sum(state = 4), sum(state = 5),
+/// Now. All in one statement: the sum holds at every instant. What was accepted is a counter of its own.
+pub(crate) const COUNTS: &str =
+    "SELECT (SELECT value FROM meta WHERE key = 'accepted'), sum(state = 3), sum(state = 4), sum(state = 5),
         sum(state = 0 AND (not_before IS NULL OR not_before <= ?1)), sum(state = 1),
         sum(state = 2 OR (state = 0 AND not_before > ?1))
     FROM tasks";

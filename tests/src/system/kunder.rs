@@ -119,6 +119,24 @@ impl Kunder {
         Serve { child, out, log }
     }
 
+    /// Starts a command with this on its standard input and does not wait; what it says is not kept.
+    #[track_caller]
+    #[must_use]
+    pub fn start(&self, arguments: &[&str], stdin: &[u8]) -> Child {
+        let mut command = self.command();
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let mut input = child.stdin.take().expect("it has a standard input");
+        std::io::Write::write_all(&mut input, stdin).expect("it reads its standard input");
+        child
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(binary());
         command
@@ -153,6 +171,12 @@ impl Serve {
         });
     }
 
+    /// Whether it has not ended by itself.
+    #[must_use]
+    pub fn still_runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// As `kill -9` does it.
     pub fn kill(mut self) {
         self.end();
@@ -176,9 +200,20 @@ impl Serve {
     /// When it does not end.
     #[track_caller]
     #[must_use]
-    pub fn ended(mut self) -> i32 {
+    pub fn ended(self) -> i32 {
+        self.ended_with_log().0
+    }
+
+    /// Waits until it has ended; returns its exit code and what it logged.
+    ///
+    /// # Panics
+    /// When it does not end.
+    #[track_caller]
+    #[must_use]
+    pub fn ended_with_log(mut self) -> (i32, String) {
         let code = ended(&mut self.child, PATIENCE);
-        code.unwrap_or_else(|| panic!("`kunder serve` does not end\n{}", self.log()))
+        let code = code.unwrap_or_else(|| panic!("`kunder serve` does not end\n{}", self.log()));
+        (code, self.log())
     }
 
     /// Stops it by SIGTERM; returns its exit code.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use kunder::client::Client;
 use kunder::clock::SystemClock;
 use kunder::config::Config;
-use kunder::control::Request;
+use kunder::control::{Request, Response};
+use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::journal::{Journal, TaskCounts};
 use kunder_domain::customer::Customer;
@@ -32,6 +33,24 @@ pub(super) fn store_demo(folder: &Path) {
         assert!(imported.is_ok(), "the portfolio cannot be stored");
         client.close().await;
     });
+}
+
+/// How many tasks are queued or running in a folder that is served, asked over its socket.
+///
+/// # Panics
+/// When it does not answer.
+#[must_use]
+pub fn open_tasks(folder: &Path) -> u64 {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    block_on(async {
+        let opened = Client::open(folder.to_owned(), None, Config::default(), clock).await;
+        let mut client = opened.unwrap_or_else(|_| panic!("{} cannot be opened", folder.display()));
+        let Ok(Response::Settled { open }) = client.call(&Request::Settle { wait_ms: 0 }).await else {
+            panic!("`kunder serve` does not say how many tasks are open");
+        };
+        client.close().await;
+        open
+    })
 }
 
 /// How tasks and announcements stand in a store that nobody serves.
@@ -87,6 +106,8 @@ impl Standing {
 pub struct Kept {
     pub standing: Standing,
     pub customers: Vec<Customer>,
+    /// Everything that was ever to be announced, in commit order.
+    pub announcements: Vec<Announcement>,
 }
 
 impl Kept {
@@ -110,6 +131,7 @@ impl Kept {
                     .read(view, &Span::default())
                     .await
                     .expect("the customers can be read"),
+                announcements: announcements(&store).await,
             }
         })
     }
@@ -133,6 +155,19 @@ impl Kept {
             .iter()
             .map(|customer| customer.onboardings.len())
             .sum()
+    }
+}
+
+async fn announcements(store: &SqliteStore) -> Vec<Announcement> {
+    let mut all: Vec<Announcement> = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |last| last.number);
+        let more = store.announcements(after, 1_000).await;
+        let more = more.expect("the outbox can be read");
+        if more.is_empty() {
+            return all;
+        }
+        all.extend(more);
     }
 }
 

@@ -146,6 +146,7 @@ fn help_is_there_for_every_command() {
         vec!["todo", "done"],
         vec!["todo", "list"],
         vec!["doctor"],
+        vec!["metrics"],
     ] {
         assert!(
             help.stdout.contains(&format!("\n  {} ", command[0])),

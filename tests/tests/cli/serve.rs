@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use kunder_tests::system::{Kunder, binary, eventually};
 
-use super::{announced, fails, file, outcome, portfolio};
+use super::{announced, customers, fails, file, outcome, portfolio};
 
 #[test]
 fn commands_go_to_the_process_that_serves() {
@@ -138,4 +138,27 @@ fn commands_at_the_same_time_wait_for_each_other() {
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(answer["status"], "complete");
     }
+}
+
+/// When too much hangs the process ends with the cause, and what was accepted goes on at the next start.
+#[test]
+fn a_serve_that_gives_up_exits_with_the_cause() {
+    let kunder = customers(600);
+    // No page of five hundred customers is judged as fast as that, so the first one counts as a hang.
+    let config = file(
+        &kunder,
+        "hasty.yaml",
+        "limits: {decide_limit_ms: 0, abandoned_max: 1}\n",
+    );
+    let serve = kunder.serve_with(&["--config", &config]);
+    let envelope = br#"{"taskId": "t", "agent": "customer-health"}"#;
+    let _ = kunder.run_with(&["task", "send", "-"], envelope);
+    let (code, log) = serve.ended_with_log();
+    assert_eq!(code, 1, "{log}");
+    assert!(
+        log.contains("error: 1 decisions hang") && log.contains("hint: what was accepted is in the journal"),
+        "{log}"
+    );
+    let status = kunder.run(&["task", "status", "t"]);
+    assert_eq!(status.status, 0, "what was accepted is known: {status}");
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use kunder_tests::system::{Kunder, Output};
+use kunder_tests::system::{Kunder, Output, eventually};
 use serde_json::json;
 
-use super::{fails, file, outcome, portfolio};
+use super::{customers, fails, file, outcome, portfolio};
 
 fn send(kunder: &Kunder, envelope: impl AsRef<[u8]>, arguments: &[&str]) -> Output {
     kunder.run_with(&[&["task", "send", "-"], arguments].concat(), envelope.as_ref())
@@ -238,4 +238,90 @@ fn a_dry_run_announces_nothing() {
     );
     assert_eq!(real["customers"], rehearsed["customers"]);
     assert!(super::announced(&kunder) > 5);
+}
+
+/// Progress is told live; a cancellation stops between pages and says what was done; what it held is free at once.
+#[test]
+fn a_long_check_tells_its_pages_and_is_cancelled_between_them() {
+    let kunder = customers(20_000);
+    let config = file(&kunder, "one.yaml", "limits: {concurrency: 1}\n");
+    let serve = kunder.serve_with(&["--config", &config]);
+    let envelope = br#"{"taskId": "long", "agent": "customer-health", "locale": "en"}"#;
+    let mut sending = kunder.start(&["task", "send", "-", "--json"], envelope);
+    let status = || kunder.run(&["task", "status", "long", "--json"]);
+    let live = eventually("some pages are done", || {
+        let said = status();
+        let status = (said.status == 0).then(|| said.json())?;
+        assert!(
+            status.get("status").is_none(),
+            "it ended before it was looked at: {said}"
+        );
+        let done = status["progress"][0].as_u64()?;
+        (done > 0).then_some(status)
+    });
+    let all = live["progress"][1].as_u64().unwrap();
+    let done = live["progress"][0].as_u64().unwrap();
+    assert_eq!((all, &live["state"]), (40, &json!("waiting")));
+    assert_eq!(live["percent"], done * 100 / all);
+    assert_eq!(
+        live["words"],
+        format!("{done} of 40 pages done ({} %)", done * 100 / all)
+    );
+    let words = kunder.run(&["task", "status", "long"]).exits(0);
+    assert!(
+        words
+            .stdout
+            .lines()
+            .last()
+            .unwrap()
+            .contains(" of 40 pages done ("),
+        "{words}"
+    );
+
+    let cancelled = kunder.run(&["task", "cancel", "long"]).exits(0);
+    assert!(
+        cancelled.stdout.contains("partial   long  Cancelled by "),
+        "{cancelled}"
+    );
+    let outcome = outcome(&status().exits(0));
+    let said = outcome["blockers"][1].as_str().unwrap();
+    let told: u64 = said.split(' ').next().unwrap().parse().unwrap();
+    assert!(
+        (done..40).contains(&told) && said.ends_with(" of 40 pages were done."),
+        "{outcome}"
+    );
+    assert!(sending.wait().unwrap().success(), "who waited got the outcome");
+    // The agent works on one task at a time, and this one is not behind the pages that were left.
+    let after = send(
+        &kunder,
+        r#"{"taskId": "after", "instruction": "Hämta kundinfo Kund 00001"}"#,
+        &[],
+    );
+    assert_eq!(after.status, 0, "{after}");
+    let doctor = kunder.run(&["doctor", "--json"]).exits(0).json();
+    let tasks = &doctor["tasks"];
+    assert_eq!(
+        (&tasks["queued"], &tasks["running"], &tasks["waiting"]),
+        (&json!(0), &json!(0), &json!(0))
+    );
+    assert_eq!(doctor["drift"], 0);
+    assert_eq!(
+        tasks["accepted"], 42,
+        "the check, its forty pages and the one after it"
+    );
+    let metrics = kunder.run(&["metrics"]).exits(0);
+    for line in [
+        "kunder_tasks_accepted_total 42",
+        "kunder_tasks{state=\"partial\"} 1",
+        "kunder_tasks{state=\"running\"} 0",
+        "kunder_tasks_drift 0",
+        "kunder_decisions_hanging 0",
+    ] {
+        assert!(
+            metrics.stdout.lines().any(|said| said == line),
+            "no `{line}`: {metrics}"
+        );
+    }
+    assert_eq!(kunder.run(&["metrics", "--json"]).exits(0).json()["drift"], 0);
+    assert_eq!(serve.stop(), 0);
 }

@@ -33,11 +33,15 @@ struct Window {
     overflowed: bool,
 }
 
+/// A step of an actor that did not come to its end: what it was. A new actor starts from the journal.
+#[derive(Debug)]
+pub(super) struct Hang(pub(super) &'static str);
+
 /// Runs until the runtime drains.
 pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
     core: Arc<Core<P, C>>,
     name: &AgentName,
-) {
+) -> Result<(), Hang> {
     let slot = &core.slots[name];
     let mut window = Window::default();
     let mut jobs = FuturesUnordered::new();
@@ -49,14 +53,16 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
         }
         let room = !core.is_draining() && window.ready.len() < REFILL;
         if room && slot.mailbox.letters().take_refill() {
-            match core
-                .journal
-                .queued(name, 0, window.known.len() + REFILL, core.now())
-                .await
-            {
+            let limit = window.known.len() + REFILL;
+            let read = tokio::select! {
+                biased;
+                read = core.journal.queued(name, 0, limit, core.now()) => read,
+                () = core.pause(core.config.heartbeat_limit) => return Err(Hang("the journal was not read")),
+            };
+            match read {
                 Ok(records) => {
                     failures = 0;
-                    window.refill(records, &core.lanes);
+                    window.refill(records, limit, &core.lanes);
                 }
                 Err(error) => {
                     failures += 1;
@@ -92,7 +98,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
         }
         if core.is_draining() && jobs.is_empty() {
             core.lanes.forget_all(&window.known);
-            return;
+            return Ok(());
         }
         if window.ready.is_empty() && window.overflowed {
             slot.mailbox.nudge();
@@ -107,7 +113,7 @@ pub(super) async fn run<P: Send + Sync + 'static, C: Send + 'static>(
                 }
                 if let Err(panic) = ended {
                     core.give_up(format!("the runtime itself panicked while agent {name} worked: {panic}"));
-                    return;
+                    return Ok(());
                 }
             }
             () = slot.mailbox.letters().woken() => {}
@@ -142,8 +148,10 @@ impl Window {
         }
     }
 
-    fn refill(&mut self, records: Vec<TaskRecord>, lanes: &Lanes) {
-        self.overflowed = records.len() >= self.known.len() + REFILL;
+    /// Takes in what the journal has queued, read with this limit.
+    fn refill(&mut self, records: Vec<TaskRecord>, limit: usize, lanes: &Lanes) {
+        self.overflowed = records.len() >= limit;
+        self.drop_ended(&records, lanes);
         for record in records {
             self.refilled = self.refilled.max(record.number);
             if self.running.contains(&record.number) {
@@ -157,5 +165,29 @@ impl Window {
             // Everything that is queued is known now: other places belong to tasks that were cancelled or expired.
             self.places.retain(|number, _| self.known.contains(number));
         }
+    }
+    /// Lets go of tasks that were ended before they started: neither queued nor running any more.
+    fn drop_ended(&mut self, records: &[TaskRecord], lanes: &Lanes) {
+        let upto = match records.last() {
+            Some(last) if self.overflowed => last.number,
+            _ => u64::MAX,
+        };
+        let queued: BTreeSet<u64> = records.iter().map(|record| record.number).collect();
+        let ended: BTreeSet<u64> = self
+            .known
+            .range(..=upto)
+            .filter(|number| !queued.contains(number) && !self.running.contains(number))
+            .copied()
+            .collect();
+        if ended.is_empty() {
+            return;
+        }
+        for number in &ended {
+            self.known.remove(number);
+            self.places.remove(number);
+            // With it a lane that it held already.
+            self.ready.remove(number);
+        }
+        lanes.forget_all(&ended);
     }
 }

@@ -27,8 +27,8 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         if let Some((_, all)) = status.progress.filter(|_| done > 0) {
             report.status = Status::Partial;
             report.blockers.push(match record.new.task.locale() {
-                Locale::Sv => format!("{done} av {all} delar var klara."),
-                Locale::En => format!("{done} of {all} parts were done."),
+                Locale::Sv => format!("{done} av {all} sidor var klara."),
+                Locale::En => format!("{done} of {all} pages were done."),
             });
         }
         match ending::end_from_outside(&self.core, &record, report).await {

@@ -7,13 +7,17 @@ use serde_json::Value;
 
 use super::Core;
 use super::announcements::{event_announcement, request_announcement, results};
+use super::bounds::{is_bounded, page_is_bounded};
 use crate::criteria::{Criterion, Judgement, Verdict, judge};
 use crate::decision::{Artifact, Decision, FollowUp, Resolution};
 use crate::fit::fit;
 use crate::id::TaskId;
-use crate::journal::{Commit, CommitError, End, JournalError, NewTask, TaskRecord};
+use crate::journal::{Commit, CommitError, End, JournalError, NewTask, TaskRecord, TaskStatus};
 use crate::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
 use crate::task::Locale;
+
+/// A reason may hold the text of a panic, which may be of any length.
+const REASON_CHARACTERS_MAX: usize = 2_000;
 
 /// Commits what an agent decided.
 pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
@@ -30,6 +34,7 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
         decision.follow_ups.clear();
         decision.requests.clear();
     }
+    is_bounded(core, record, &decision)?;
     let follow_ups = new_tasks(core, record, &decision.follow_ups, None, now)?;
     let mut artifacts = decision.artifacts;
     let mut announcements = Vec::new();
@@ -47,6 +52,9 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
         ),
         Resolution::Done(report) => {
             let (outcome, cut) = outcome(core, record, started, now, *report, &artifacts);
+            if !record.new.announced {
+                page_is_bounded(core, record, &outcome)?;
+            }
             artifacts.extend(cut);
             announcements.extend(results(core, record, &outcome, now));
             (End::Done(Box::new(outcome.clone())), Some(Arc::new(outcome)))
@@ -77,7 +85,9 @@ pub(super) async fn commit<P: Send + Sync, C: Send + 'static>(
         announcements,
         artifacts,
     };
-    core.journal.commit(commit).await?;
+    if let Err(refused) = core.journal.commit(commit).await {
+        return Err(ended_before(core, record, refused).await);
+    }
     if let Some(outcome) = told {
         tracing::debug!(task = %outcome.task_id, status = outcome.report.status.as_str(), "task ended");
         core.waiters.tell(&outcome);
@@ -100,6 +110,7 @@ pub(super) async fn fail<P: Send + Sync, C: Send + 'static>(
     record: &TaskRecord,
     reason: &str,
 ) -> Result<(), JournalError> {
+    let reason: String = reason.chars().take(REASON_CHARACTERS_MAX).collect();
     let summary = match record.new.task.locale() {
         Locale::Sv => format!("Uppgiften misslyckades: {reason}."),
         Locale::En => format!("The task failed: {reason}."),
@@ -151,13 +162,45 @@ pub(super) async fn end_from_outside<P: Send + Sync, C: Send + 'static>(
     let now = core.now();
     let outcome = bare(core, record, now, report);
     let announcements = results(core, record, &outcome, now);
-    core.journal
+    let cancelled = core
+        .journal
         .cancel(record.id(), outcome.clone(), announcements)
-        .await?;
+        .await;
+    if let Err(refused) = cancelled {
+        return Err(ended_before(core, record, refused).await);
+    }
     core.waiters.tell(&Arc::new(outcome));
+    // Whoever works on it, or on a task below it, lets go; and the actors forget what has not started.
+    core.ended_outside.send_modify(|count| *count += 1);
     core.nudge_all();
     core.announced.notify_one();
     Ok(())
+}
+
+/// A refused commit of a task that is past it: the commit that ended it may have been our own, stored without our
+/// hearing of it. What follows from it is woken as if we had.
+async fn ended_before<P: Send + Sync, C: Send + 'static>(
+    core: &Core<P, C>,
+    record: &TaskRecord,
+    refused: CommitError,
+) -> CommitError {
+    if matches!(
+        refused,
+        CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. }
+    ) {
+        if let Ok(Some(TaskStatus {
+            outcome: Some(outcome),
+            ..
+        })) = core.journal.status(record.id()).await
+        {
+            core.waiters.tell(&Arc::new(outcome));
+        }
+        core.ended_outside.send_modify(|count| *count += 1);
+        core.nudge_all();
+        core.timers.notify_one();
+        core.announced.notify_one();
+    }
+    refused
 }
 
 /// An outcome of a task that nobody worked on: its criteria are not judged, and it has no artifacts.

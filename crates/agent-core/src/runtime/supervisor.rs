@@ -1,7 +1,8 @@
-//! Keeps one actor alive: restarts it with backoff when it ends by a panic, and gives up when that happens too often.
+//! Keeps one actor alive: restarts it with backoff when it panics or shows no sign of life, and gives up when that happens too often.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 
@@ -16,11 +17,22 @@ pub(super) async fn supervise<P: Send + Sync + 'static, C: Send + 'static>(
     let mut restarts: VecDeque<Timestamp> = VecDeque::new();
     loop {
         let (actor_core, actor_name) = (Arc::clone(&core), name.clone());
+        let hung = Arc::new(OnceLock::new());
+        let told = Arc::clone(&hung);
         let ended = core
             .clock
-            .spawn(Box::pin(async move { actor::run(actor_core, &actor_name).await }))
+            .spawn(Box::pin(async move {
+                if let Err(hang) = actor::run(actor_core, &actor_name).await {
+                    let _ = told.set(hang);
+                }
+            }))
             .await;
-        let Err(panic) = ended else { return };
+        let cause = match (ended, hung.get()) {
+            (Err(panic), _) => panic,
+            (Ok(()), Some(actor::Hang(what))) => format!("{what} in {:?}", core.config.heartbeat_limit),
+            (Ok(()), None) => return,
+        };
+        core.counters.restarts.fetch_add(1, Ordering::AcqRel);
         let now = core.now();
         restarts.push_back(now);
         while restarts
@@ -31,13 +43,13 @@ pub(super) async fn supervise<P: Send + Sync + 'static, C: Send + 'static>(
         }
         if restarts.len() > core.config.restarts_max {
             core.give_up(format!(
-                "agent {name} was restarted {} times in {:?}, last because: {panic}",
+                "agent {name} was restarted {} times in {:?}, last because: {cause}",
                 restarts.len() - 1,
                 core.config.restart_window
             ));
             return;
         }
-        tracing::warn!(agent = %name, panic, restarts = restarts.len(), "actor restarts");
+        tracing::warn!(agent = %name, cause, restarts = restarts.len(), "actor restarts");
         core.pause(core.backoff(u32::try_from(restarts.len()).unwrap_or(u32::MAX)))
             .await;
     }

@@ -1,17 +1,22 @@
 //! The life of one task: gather, decide, commit; again where that can help, and always to an end.
 
 use std::any::Any;
+use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use futures::FutureExt;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 
-use super::{Core, ending};
+use super::{Core, ending, figures, give_up};
 use crate::agent::{AnyAgent, GatherError, Work};
 use crate::clock::Computed;
 use crate::decision::Decision;
+use crate::id::TaskId;
 use crate::journal::{CommitError, JournalError, TaskRecord};
 
 /// What kept a try from ending its task.
@@ -150,8 +155,22 @@ async fn once<P: Send + Sync + 'static, C: Send + 'static>(
         attempt,
         joined,
     };
-    let facts = gather(core, agent, &work, started).await?;
-    let decision = decide(core, agent, work, facts).await?;
+    let mut ends = core.ended_outside.subscribe();
+    if *ends.borrow() > 0 {
+        // It may have been ended before it was started.
+        ends.mark_changed();
+    }
+    let decision = tokio::select! {
+        biased;
+        () = ended_outside(core, record.id(), &mut ends) => {
+            core.counters.stopped.fetch_add(1, Ordering::AcqRel);
+            return Err(Trouble::Settled);
+        }
+        decision = async {
+            let facts = gather(core, agent, &work, started).await?;
+            decide(core, agent, work, facts).await
+        } => decision?,
+    };
     match ending::commit(core, record, started, decision).await {
         Ok(()) => Ok(()),
         Err(CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. }) => Err(Trouble::Settled),
@@ -169,16 +188,41 @@ async fn gather<P: Send + Sync + 'static, C: Send + 'static>(
     work: &Work,
     started: Timestamp,
 ) -> Result<Facts, Trouble> {
-    let limit = latest(started, core.config.gather_limit, work.task.deadline);
-    let gathered = tokio::select! {
-        biased;
-        gathered = AssertUnwindSafe(agent.gather(work, &core.portfolio)).catch_unwind() => gathered,
-        () = core.clock.sleep_until(limit) => {
-            if work.task.deadline == Some(limit) {
-                return Err(Trouble::Expired);
-            }
-            return Err(Trouble::Final(format!("its facts were not there within {:?}", core.config.gather_limit)));
+    let deadline = work.task.deadline;
+    let end = latest(started, core.config.gather_whole_limit, deadline);
+    let beats = AtomicU64::new(0);
+    let mut gathering = pin!(AssertUnwindSafe(agent.gather(work, &core.portfolio)).catch_unwind());
+    // In a set of its own it is polled only when it was woken itself: each poll is a sign of life.
+    let mut alone = FuturesUnordered::from_iter([poll_fn(|context| {
+        beats.fetch_add(1, Ordering::Relaxed);
+        gathering.as_mut().poll(context)
+    })]);
+    // The first poll is no sign of life yet.
+    let mut seen = 1;
+    let gathered = loop {
+        let limit = latest(core.now(), core.config.gather_limit, Some(end));
+        tokio::select! {
+            biased;
+            Some(gathered) = alone.next() => break gathered,
+            () = core.clock.sleep_until(limit) => {}
         }
+        let beaten = beats.load(Ordering::Relaxed);
+        if deadline == Some(limit) {
+            return Err(Trouble::Expired);
+        }
+        if limit == end {
+            let most = core.config.gather_whole_limit;
+            return Err(Trouble::Final(format!(
+                "its facts were still being gathered after {most:?}"
+            )));
+        }
+        if beaten == seen {
+            return Err(Trouble::Final(format!(
+                "its facts were not there within {:?}",
+                core.config.gather_limit
+            )));
+        }
+        seen = beaten;
     };
     match gathered {
         Ok(Ok(facts)) => Ok(facts),
@@ -198,20 +242,24 @@ async fn decide<P: Send + Sync + 'static, C: Send + 'static>(
     facts: Facts,
 ) -> Result<Decision<C>, Trouble> {
     let deadline = work.task.deadline;
-    let limit = latest(core.now(), core.config.decide_limit, deadline);
+    let hang = latest(core.now(), core.config.decide_limit, None);
+    let limit = hang.min(deadline.unwrap_or(Timestamp::MAX));
     if deadline.is_some_and(|deadline| deadline <= core.now()) {
         return Err(Trouble::Expired);
     }
     let agent = Arc::clone(agent);
-    let left_alone = Arc::new(AtomicBool::new(false));
-    let (hanging, was_left) = (Arc::clone(&core.abandoned), Arc::clone(&left_alone));
+    let thread = figures::Decision::new(&core.counters);
+    let ending = figures::Ending(Arc::clone(&thread));
     let computation = core.clock.compute(Box::new(move || {
+        let _ending = ending;
         let decision: Decision<C> = agent.decide(&work, facts.as_ref());
-        if was_left.load(Ordering::Acquire) {
-            hanging.fetch_sub(1, Ordering::AcqRel);
-        }
         Box::new(decision)
     }));
+    let mut left = Left {
+        core,
+        thread: Some(thread),
+        hang,
+    };
     let computed = tokio::select! {
         biased;
         computed = computation => computed,
@@ -219,14 +267,13 @@ async fn decide<P: Send + Sync + 'static, C: Send + 'static>(
             if deadline == Some(limit) {
                 return Err(Trouble::Expired);
             }
-            let abandoned = core.abandoned.fetch_add(1, Ordering::AcqRel) + 1;
-            left_alone.store(true, Ordering::Release);
-            if abandoned >= core.config.abandoned_max {
-                core.give_up(format!("{abandoned} decisions hang"));
+            if let Some(thread) = left.thread.take() {
+                abandon(&thread, core.config.abandoned_max, &core.fatal);
             }
             return Err(Trouble::Final(format!("it was not decided within {:?} and was abandoned", core.config.decide_limit)));
         }
     };
+    left.thread = None;
     match computed {
         Computed::Done(decision) => Ok(*decision
             .downcast::<Decision<C>>()
@@ -234,6 +281,54 @@ async fn decide<P: Send + Sync + 'static, C: Send + 'static>(
         Computed::Panicked(panic) => Err(Trouble::Again(format!(
             "the agent panicked while deciding: {panic}"
         ))),
+    }
+}
+
+/// Whoever waits for a decision; gone before it came, as when its task was cancelled, the thread is still watched:
+/// past its limit it counts as hanging.
+struct Left<'a, P, C> {
+    core: &'a Core<P, C>,
+    thread: Option<Arc<figures::Decision>>,
+    hang: Timestamp,
+}
+
+impl<P, C> Drop for Left<'_, P, C> {
+    fn drop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        let (clock, fatal) = (Arc::clone(&self.core.clock), self.core.fatal.clone());
+        let (hang, most) = (self.hang, self.core.config.abandoned_max);
+        // Nobody needs its end: it holds nothing but a counter.
+        drop(self.core.clock.spawn(Box::pin(async move {
+            clock.sleep_until(hang).await;
+            abandon(&thread, most, &fatal);
+        })));
+    }
+}
+
+/// Leaves a decision to its thread, and gives up when too many hang.
+fn abandon(thread: &figures::Decision, abandoned_max: u64, fatal: &watch::Sender<Option<String>>) {
+    if let Some(hanging) = thread.leave()
+        && hanging >= abandoned_max
+    {
+        give_up(fatal, format!("{hanging} decisions hang"));
+    }
+}
+
+/// Ends when somebody else has ended this task.
+async fn ended_outside<P: Send + Sync, C: Send + 'static>(
+    core: &Core<P, C>,
+    task: &TaskId,
+    ends: &mut watch::Receiver<u64>,
+) {
+    loop {
+        if ends.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+        if let Ok(Some(status)) = core.journal.status(task).await
+            && status.outcome.is_some()
+        {
+            return;
+        }
     }
 }
 

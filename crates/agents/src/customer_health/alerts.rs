@@ -7,6 +7,7 @@ use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::task::Instruction;
 use kunder_domain::customer::Customer;
+use kunder_domain::definitions::AlertRule;
 use kunder_domain::fact::{Fact, FactBody};
 use serde_json::json;
 
@@ -21,22 +22,32 @@ pub const AT_RISK_ALERT: &str = "at-risk";
 pub(super) enum Crossing {
     Opened,
     Recovered,
+    /// To be opened, but it was opened too often of late: held back until it was not.
+    Damped,
 }
 
 impl Crossing {
     /// By the customer's own alert facts: an open alert is never opened again until the customer has recovered.
     /// One that was changed after `at` was changed by a task that knew more: it stays as it is.
-    pub(super) fn of(customer: &Customer, severity: u8, at: Timestamp) -> Option<Self> {
+    /// One that was opened as often as the rule allows is held back.
+    pub(super) fn of(customer: &Customer, severity: u8, at: Timestamp, rule: AlertRule) -> Option<Self> {
         let changed = customer.alerts.get(AT_RISK_ALERT).map(|alert| alert.observed);
         if changed.is_some_and(|changed| changed > at) {
             return None;
         }
         match (severity >= AT_RISK, customer.alert_open(AT_RISK_ALERT)) {
+            (true, false) if is_flapping(customer, at, rule) => Some(Self::Damped),
             (true, false) => Some(Self::Opened),
             (false, true) => Some(Self::Recovered),
             (true, true) | (false, false) => None,
         }
     }
+}
+
+fn is_flapping(customer: &Customer, at: Timestamp, rule: AlertRule) -> bool {
+    let window = SignedDuration::from_hours(24 * rule.window_days);
+    let since = at.checked_sub(window).unwrap_or(Timestamp::MIN);
+    customer.alerts_since(AT_RISK_ALERT, since) >= rule.most
 }
 
 impl CustomerHealth {
@@ -51,6 +62,9 @@ impl CustomerHealth {
         row: &HealthRow,
         now: Timestamp,
     ) {
+        if crossing == Crossing::Damped {
+            return;
+        }
         let id = customer.id.as_str();
         let is_open = crossing == Crossing::Opened;
         decision.expects.push(Expect {
@@ -78,6 +92,7 @@ impl CustomerHealth {
             "valueAtRisk": row.value_at_risk,
         });
         match crossing {
+            Crossing::Damped => {}
             Crossing::Recovered => decision.events.push(EventDraft::about("recovered", id, data)),
             Crossing::Opened => {
                 decision

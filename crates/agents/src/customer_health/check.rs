@@ -52,7 +52,15 @@ impl CustomerHealth {
 
     /// Whether the customer's alert has to be opened or closed, by what this state of it says.
     pub(super) fn may_change_alert(&self, customer: &Customer, as_of: Timestamp) -> bool {
-        customer.is_active() && Crossing::of(customer, self.severity(customer, as_of), as_of).is_some()
+        customer.is_active()
+            && self
+                .crossing(customer, self.severity(customer, as_of), as_of)
+                .is_some()
+    }
+
+    /// What has to become of the customer's alert, by the rule of the health model.
+    pub(super) fn crossing(&self, customer: &Customer, severity: u8, at: Timestamp) -> Option<Crossing> {
+        Crossing::of(customer, severity, at, self.definitions.health.body.alerts)
     }
 }
 

@@ -5,7 +5,7 @@ use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::outcome::{Action, Nps, Report, Status};
-use kunder_domain::fact::Fact;
+use kunder_domain::fact::{CustomerId, Fact};
 use kunder_domain::metrics::day;
 use kunder_domain::portfolio::Undelivered;
 use serde_json::json;
@@ -53,6 +53,13 @@ impl CustomerHealth {
             .map(action)
             .collect();
         report.recommendations = words::recommendations(&rows, today, locale);
+        let damped: Vec<&CustomerId> = pages.found.iter().flat_map(|page| &page.damped).collect();
+        report.recommendations.extend(words::damped(
+            &rows,
+            &damped,
+            self.definitions.health.body.alerts,
+            locale,
+        ));
         report.nps = Nps::of(pages.found.iter().flat_map(|page| page.answers.iter().copied()));
         report.definitions = vec![
             decided(&self.definitions.health),
@@ -80,6 +87,7 @@ impl CustomerHealth {
                     "customers": counts,
                     "alerted": alerted,
                     "recovered": recovered,
+                    "damped": damped,
                     "retention": Retention::of(&movement),
                     "expansion": Expansion::of(&movement),
                     "nps": nps,

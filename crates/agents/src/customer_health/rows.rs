@@ -84,6 +84,9 @@ pub struct HealthPage {
     pub alerted: Vec<CustomerId>,
     /// Alerts that this page closed.
     pub recovered: Vec<CustomerId>,
+    /// Customers whose alert was held back, because too many were raised of late.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub damped: Vec<CustomerId>,
 }
 
 /// Most urgent first: severity, then value at risk, then days since contact, then name.

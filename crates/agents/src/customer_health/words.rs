@@ -2,7 +2,8 @@
 
 use jiff::civil::Date;
 use kunder_agent_core::task::Locale;
-use kunder_domain::definitions::{Band, Label};
+use kunder_domain::definitions::{AlertRule, Band, Label};
+use kunder_domain::fact::CustomerId;
 
 use super::rows::{AT_RISK, HealthRow};
 use super::strategy::StrategyMetrics;
@@ -124,6 +125,29 @@ fn value_at_risk(row: &HealthRow, locale: Locale) -> String {
         return locale.pick("inget känt", "none known").to_owned();
     }
     amounts(&row.value_at_risk, locale)
+}
+
+/// Alerts that were held back, and by which rule.
+pub(super) fn damped(
+    rows: &[HealthRow],
+    damped: &[&CustomerId],
+    rule: AlertRule,
+    locale: Locale,
+) -> Option<String> {
+    let named = rows.iter().filter(|row| damped.contains(&&row.customer_id));
+    let names: Vec<String> = named.map(|row| row.customer.clone()).collect();
+    let names = shortened(names.into_iter(), 5, locale).join(", ");
+    let AlertRule { most, window_days } = rule;
+    (!damped.is_empty()).then(|| match locale {
+        Locale::Sv => format!(
+            "{} hölls tillbaka: in och ut ur riskzonen om och om igen, högst {most} larm per kund på {window_days} dagar: {names}.",
+            count(damped.len(), "larm", "larm")
+        ),
+        Locale::En => format!(
+            "{} held back: in and out of risk over and over, at most {most} alerts per customer in {window_days} days: {names}.",
+            count(damped.len(), "alert was", "alerts were")
+        ),
+    })
 }
 
 /// What to do first.

@@ -7,8 +7,9 @@ use async_nats::jetstream::stream::StorageType;
 use kunder_agent_core::bus::{AnnounceError, AnnouncementKind, Bus};
 use kunder_bus::{NatsBus, NatsConfig};
 
+use crate::clauses::{announcement, events};
 use crate::clock::TokioClock;
-use crate::contract::{announcement, events, stored};
+use crate::contract::stored;
 use crate::server::{TestServer, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,8 +6,9 @@ use async_nats::Request;
 use kunder_agent_core::bus::Bus;
 use kunder_bus::NatsConfig;
 
+use crate::clauses::events;
 use crate::clock::stopwatch;
-use crate::contract::{events, stored};
+use crate::contract::stored;
 use crate::proxy::Proxy;
 use crate::queue::{World, serve_on, task};
 use crate::server::{TestServer, eventually};

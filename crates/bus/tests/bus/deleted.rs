@@ -8,8 +8,9 @@ use async_nats::jetstream::stream::Config;
 use kunder_agent_core::bus::{AnnounceError, Announcement, AnnouncementKind, Bus};
 use kunder_bus::{BusError, NatsBus, NatsConfig};
 
+use crate::clauses::{announcement, events};
 use crate::clock::TokioClock;
-use crate::contract::{announcement, events, stored};
+use crate::contract::stored;
 use crate::queue::{World, serve_on, task};
 use crate::server::{TestServer, eventually};
 

@@ -102,6 +102,10 @@ impl Door for MemoryDoor {
             .to_vec()
     }
 
+    fn figures(&self) -> Value {
+        serde_json::json!({ "accepted": self.accepted.lock().unwrap().len() })
+    }
+
     async fn submit(
         &self,
         agent: Option<&str>,

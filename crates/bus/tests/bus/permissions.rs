@@ -7,8 +7,8 @@ use kunder_agent_core::bus::{Announcement, AnnouncementKind, Bus};
 use kunder_bus::{BusError, NatsBus, NatsConfig, Serving};
 use serde_json::Value;
 
+use crate::clauses::{announcement, events};
 use crate::clock::TokioClock;
-use crate::contract::{announcement, events};
 use crate::door::MemoryDoor;
 use crate::server::{TestServer, eventually};
 

@@ -2,7 +2,8 @@
 
 use kunder_agent_core::bus::{AnnounceError, Bus};
 
-use crate::contract::{events, stored};
+use crate::clauses::events;
+use crate::contract::stored;
 use crate::queue::{serve, task};
 use crate::server::eventually;
 

@@ -9,8 +9,9 @@ use async_nats::jetstream::message::PublishMessage;
 use kunder_agent_core::bus::{Announcement, AnnouncementKind, Bus};
 use kunder_bus::NatsBus;
 
+use crate::clauses::announcement;
 use crate::clock::stopwatch;
-use crate::contract::{announcement, stored};
+use crate::contract::stored;
 use crate::door::MemoryDoor;
 use crate::queue::{World, serve, task};
 use crate::server::eventually;

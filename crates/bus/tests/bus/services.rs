@@ -256,6 +256,13 @@ async fn bad_requests_are_refused_with_code_and_field_and_the_service_goes_on() 
         (&endpoint["num_requests"], &endpoint["num_errors"]),
         (&json!(11), &json!(9))
     );
+    let accepted = &endpoint["data"]["accepted"];
+    assert!(
+        accepted.as_u64() > Some(0),
+        "the figures stand in the statistics: {endpoint}"
+    );
+    let status = endpoints.iter().find(|endpoint| endpoint["name"] == "status");
+    assert!(status.unwrap()["data"].is_null(), "once per service is enough");
     assert!(
         endpoint["last_error"].as_str().unwrap().starts_with("413:"),
         "{endpoint}"

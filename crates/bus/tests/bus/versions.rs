@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use kunder_agent_core::bus::{Announcement, AnnouncementKind, Bus};
 
-use crate::contract::{announcement, events, stored};
+use crate::clauses::{announcement, events};
+use crate::contract::stored;
 use crate::queue::{World, serve_on, task};
 use crate::server::{TestServer, binary, eventually};
 

@@ -12,6 +12,8 @@ use crate::metrics::METRICS;
 const PARAM_MAX: i64 = 1_000_000_000;
 /// Ten years: no clock of a customer runs longer, and no sum of days leaves the calendar.
 const DAYS_MAX: i64 = 3_650;
+const DAY_SECONDS: i64 = 86_400;
+const EVENTS_MAX: i64 = 100_000;
 
 /// The faults of one file, each with the line it is on.
 pub(super) struct Faults<'a> {
@@ -186,6 +188,12 @@ pub(super) fn health(body: &HealthModel, faults: &mut Faults<'_>) {
             );
         }
     }
+    faults.within(
+        "most",
+        i64::try_from(body.alerts.most).unwrap_or(i64::MAX),
+        DAYS_MAX,
+    );
+    faults.within("window_days", body.alerts.window_days, DAYS_MAX);
     let names: BTreeSet<&str> = known_names(body);
     let known = names.iter().copied().collect::<Vec<_>>().join(", ");
     for rule in &body.rules {
@@ -319,6 +327,12 @@ pub(super) fn process(body: &Process, faults: &mut Faults<'_>) {
     faults.within("delivery_days", body.delivery_days, DAYS_MAX);
     faults.within("contact_days", body.contact_days, DAYS_MAX);
     faults.within("first_review_months", body.first_review_months, DAYS_MAX / 30);
+    faults.within(
+        "most",
+        i64::try_from(body.incoming.most).unwrap_or(i64::MAX),
+        EVENTS_MAX,
+    );
+    faults.within("window_s", body.incoming.window_s, DAY_SECONDS);
     faults.within(
         "coordination_timeout_s",
         body.coordination_timeout_s,

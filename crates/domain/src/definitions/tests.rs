@@ -148,7 +148,7 @@ fn health_models_are_checked() {
         "source: S0-08",
         "surce: S0-08",
         expect![
-            "health.yaml:10: unknown field `surce`, expected one of params, rules, else, bands; write the file as its schema says; `definitions/satori` has an example of each"
+            "health.yaml:10: unknown field `surce`, expected one of params, rules, else, bands, alerts; write the file as its schema says; `definitions/satori` has an example of each"
         ],
     );
     check(
@@ -156,7 +156,7 @@ fn health_models_are_checked() {
         "\nrules:",
         "\nrulez:",
         expect![
-            "health.yaml:15: unknown field `rulez`, expected one of params, rules, else, bands; write the file as its schema says; `definitions/satori` has an example of each"
+            "health.yaml:15: unknown field `rulez`, expected one of params, rules, else, bands, alerts; write the file as its schema says; `definitions/satori` has an example of each"
         ],
     );
 }
@@ -314,4 +314,76 @@ fn the_hash_is_of_the_text() {
     let after = Definitions::parse(&files).unwrap();
     assert_ne!(before.icp.hash, after.icp.hash);
     assert_eq!(before.kpis.hash, after.kpis.hash);
+}
+
+#[test]
+fn rules_against_storms_are_checked_and_may_be_left_out() {
+    check(
+        "health.yaml",
+        "  most: 3",
+        "  most: 0",
+        expect!["health.yaml:69: most is 0; write a whole number from 1 to 3650"],
+    );
+    check(
+        "health.yaml",
+        "  window_days: 30",
+        "  window_days: 99999",
+        expect!["health.yaml:70: window_days is 99999; write a whole number from 1 to 3650"],
+    );
+    check(
+        "health.yaml",
+        "alerts:\n  most: 3\n  window_days: 30\n",
+        "",
+        expect!["loads"],
+    );
+    check(
+        "process.yaml",
+        "  most: 300",
+        "  most: -1",
+        expect![
+            "process.yaml:17: invalid u64; write the file as its schema says; `definitions/satori` has an example of each"
+        ],
+    );
+    check(
+        "process.yaml",
+        "  window_s: 60",
+        "  window_s: 0",
+        expect!["process.yaml:18: window_s is 0; write a whole number from 1 to 86400"],
+    );
+    check(
+        "process.yaml",
+        "  window_s: 60",
+        "  window_minutes: 1",
+        expect![
+            "process.yaml:18: unknown field `window_minutes`, expected one of most, window_s; write the file as its schema says; `definitions/satori` has an example of each"
+        ],
+    );
+}
+
+/// What could run away does not load: the answer names the rule, and no customer is ever judged by it.
+#[test]
+fn a_condition_that_could_run_away_is_refused_when_loaded() {
+    let nested = "[1, 2, 3].all(a, [1, 2, 3].all(b, [1, 2, 3].all(c, a + b + c > days_since_contact)))";
+    let long = vec!["overdue_todos > 1"; 30].join(" || ");
+    for (condition, expected) in [
+        (
+            nested,
+            expect![[
+                r#"health.yaml:42: the condition of rule "todos_overdue" is wrong: `[` is not allowed: use comparisons, `&&`, `||`, `!`, `+` and `-`; compare these with numbers or each other: days_since_contact, open_opportunities, open_todos, overdue_max, overdue_todos, red_days, stale_opportunities, touchpoints, yellow_days"#
+            ]],
+        ),
+        (
+            long.as_str(),
+            expect![[
+                r#"health.yaml:42: the condition of rule "todos_overdue" is wrong: it is longer than 500 bytes; compare these with numbers or each other: days_since_contact, open_opportunities, open_todos, overdue_max, overdue_todos, red_days, stale_opportunities, touchpoints, yellow_days"#
+            ]],
+        ),
+    ] {
+        check(
+            "health.yaml",
+            "when: overdue_todos > overdue_max",
+            &format!("when: \"{condition}\""),
+            expected,
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! `kunder serve` and `kunder doctor`.
+//! `kunder serve`, `kunder doctor` and `kunder metrics`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -105,6 +105,23 @@ pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<Exi
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Prints the figures as Prometheus reads them.
+pub(super) async fn metrics(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
+    let mut client = common.client(clock).await?;
+    let answered = client.call(&Request::Metrics).await;
+    client.close().await;
+    let metrics = match answered? {
+        Response::Metrics(metrics) => metrics,
+        other => return Err(ask::unexpected(&other)),
+    };
+    if common.json {
+        output::json(&metrics);
+    } else {
+        output::line(metrics.prometheus().trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn diagnosis(common: &Common, clock: Arc<dyn Clock>) -> Result<Diagnosis, Failure> {

@@ -11,6 +11,7 @@ use kunder_agent_core::envelope::read;
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{TaskState, TaskStatus};
 use kunder_agent_core::runtime::RuntimeConfig;
+use serde::Serialize;
 
 use super::{Common, Failure, ask, output};
 use crate::control::{Request, Response};
@@ -116,18 +117,40 @@ fn task_id(text: &str) -> Result<TaskId, Failure> {
 
 fn show(status: &TaskStatus, as_json: bool) {
     if as_json {
-        return match &status.outcome {
-            Some(outcome) => output::json(outcome),
-            None => output::json(status),
+        return match (&status.outcome, progress(status)) {
+            (Some(outcome), _) => output::json(outcome),
+            (None, None) => output::json(status),
+            (None, Some((percent, words))) => output::json(&Live {
+                status,
+                percent,
+                words,
+            }),
         };
     }
     row(status, false);
-    if let Some((done, all)) = status.progress.filter(|_| status.outcome.is_none()) {
-        output::line(&format!("{done} of {all} parts done"));
+    if let Some((_, words)) = progress(status) {
+        output::line(&words);
     }
     if let Some(outcome) = &status.outcome {
         output::line(&crate::chat::words(outcome));
     }
+}
+
+/// How a task stands while it works on its pages.
+#[derive(Serialize)]
+struct Live<'a> {
+    #[serde(flatten)]
+    status: &'a TaskStatus,
+    /// Pages done, in whole percent, rounded down.
+    percent: u64,
+    words: String,
+}
+
+/// How far an open task is, in percent and in words; `None` where it has no pages.
+fn progress(status: &TaskStatus) -> Option<(u64, String)> {
+    let (done, all) = status.progress.filter(|_| status.outcome.is_none())?;
+    let percent = done.saturating_mul(100).checked_div(all)?;
+    Some((percent, format!("{done} of {all} pages done ({percent} %)")))
 }
 
 fn row(status: &TaskStatus, as_json: bool) {

@@ -55,6 +55,7 @@ const OUT: [Entry; 11] = [
             "customers",
             "alerted",
             "recovered",
+            "damped",
             "retention",
             "expansion",
             "nps",
@@ -218,7 +219,7 @@ fn member(kind: &str, name: &str) -> Value {
     match (kind, name) {
         ("story", "title") => both,
         (_, "pieces") => json!({"type": "array", "items": both}),
-        (_, "reasons" | "alerted" | "recovered" | "missing" | "quotes") => {
+        (_, "reasons" | "alerted" | "recovered" | "damped" | "missing" | "quotes") => {
             json!({"type": "array", "items": {"type": "string"}})
         }
         (_, "severity") => json!({"type": "integer", "minimum": 0, "maximum": 3}),

@@ -15,13 +15,13 @@ fn an_alert_is_raised_to_both_pipeline_agents() {
         &task("t1", HEALTH_CHECK),
         &portfolio,
         expect![[r#"
-        complete: Kundhälsokoll 2025-09-01: 1 aktiv kund. Akut: 1, Uppmärksamhet: 0, Frisk: 0.
-        expects c91 at 6
-        stores k-3f3ef2647f1a59bad492e2e597c7a6fd/alert/c91 of c91 at 2025-09-01T10:00:00Z from customer-health: {"kind":"alert","reason":"at-risk","open":true,"severity":3}
-        tells at-risk of customer/c91: {"band":"akut","customer":"Nittioett NK","customerId":"c91","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
-        gives pipeline at-risk-alert (at-risk/c91): {"customerId":"c91","name":"Nittioett NK","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
-        asks salj/pipeline-agent at-risk-alert (at-risk/c91) until 2025-09-04T10:00:00Z: Nittioett NK är i riskzonen (Akut): 91 dagar sedan senaste kontakt (gräns 90). Värde i riskzonen: 750 EUR.
-        tells health-summary of all: {"alerted":["c91"],"asOf":"2025-09-01","customers":{"at_risk":0,"critical":1,"healthy":0,"neutral":0,"not_scored":0,"total_managed":1},"expansion":{"customers":0,"recurringMonthly":[],"recurringMonthlyBefore":[],"won":[]},"nps":{"detractors":0,"passives":0,"promoters":0,"score":null},"recovered":[],"retention":{"base":1,"kept":1,"lost":0,"new":0,"percent":"100.00"}}"#]],
+            complete: Kundhälsokoll 2025-09-01: 1 aktiv kund. Akut: 1, Uppmärksamhet: 0, Frisk: 0.
+            expects c91 at 6
+            stores k-3f3ef2647f1a59bad492e2e597c7a6fd/alert/c91 of c91 at 2025-09-01T10:00:00Z from customer-health: {"kind":"alert","reason":"at-risk","open":true,"severity":3}
+            tells at-risk of customer/c91: {"band":"akut","customer":"Nittioett NK","customerId":"c91","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
+            gives pipeline at-risk-alert (at-risk/c91): {"customerId":"c91","name":"Nittioett NK","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
+            asks salj/pipeline-agent at-risk-alert (at-risk/c91) until 2025-09-04T10:00:00Z: Nittioett NK är i riskzonen (Akut): 91 dagar sedan senaste kontakt (gräns 90). Värde i riskzonen: 750 EUR.
+            tells health-summary of all: {"alerted":["c91"],"asOf":"2025-09-01","customers":{"at_risk":0,"critical":1,"healthy":0,"neutral":0,"not_scored":0,"total_managed":1},"damped":[],"expansion":{"customers":0,"recurringMonthly":[],"recurringMonthlyBefore":[],"won":[]},"nps":{"detractors":0,"passives":0,"promoters":0,"score":null},"recovered":[],"retention":{"base":1,"kept":1,"lost":0,"new":0,"percent":"100.00"}}"#]],
     );
 }
 
@@ -179,4 +179,67 @@ fn a_past_day_and_a_dry_run_raise_nothing() {
         assert_eq!(effects, [""; 0], "{rehearsal}");
         assert_eq!(finished.report().customers.total_managed, 7);
     }
+}
+
+/// A customer that goes back and forth: a check every day, at risk on the odd ones and met on the even ones.
+#[test]
+fn a_customer_that_goes_back_and_forth_raises_no_more_alerts_than_the_rule_allows() {
+    let rule = Definitions::shipped().health.body.alerts;
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(1)]));
+    let (mut raised, mut held_back) = (Vec::new(), Vec::new());
+    for turn in 0..8_i64 {
+        let at = now() + jiff::SignedDuration::from_hours(24 * turn);
+        portfolio.store(todos(turn, at));
+        let finished = run(&agent(), &task(&format!("t{turn}"), HEALTH_CHECK), at, &portfolio);
+        let kinds: Vec<&str> = finished
+            .pages
+            .iter()
+            .flat_map(|page| &page.events)
+            .map(|event| event.kind)
+            .collect();
+        raised.extend(kinds.iter().filter(|kind| **kind == "at-risk").map(|_| turn));
+        let told: Vec<&String> = finished
+            .report()
+            .recommendations
+            .iter()
+            .filter(|line| line.contains("hölls tillbaka"))
+            .collect();
+        held_back.extend(told.iter().map(|_| turn));
+        if let Some(told) = told.first() {
+            assert_eq!(
+                **told,
+                "1 larm hölls tillbaka: in och ut ur riskzonen om och om igen, högst 3 larm per kund på 30 dagar: Alfa IF."
+            );
+            assert_eq!(finished.decision.events[0].data["damped"], json!(["a"]));
+            assert!(!rows(&finished)[0].open_alert, "what was not raised is not open");
+        }
+    }
+    assert_eq!((rule.most, raised), (3, vec![0, 2, 4]));
+    assert_eq!(held_back, [6]);
+    let later = now() + jiff::SignedDuration::from_hours(24 * rule.window_days + 1);
+    portfolio.store(todos(8, later));
+    let finished = run(&agent(), &task("later", HEALTH_CHECK), later, &portfolio);
+    assert_eq!(
+        finished.pages[0].events[0].kind, "at-risk",
+        "it was held back, not forgotten"
+    );
+}
+
+/// Six todos that are late, on even turns; on odd ones those are done.
+fn todos(turn: i64, at: Timestamp) -> Vec<Fact> {
+    let key = |number: usize| format!("{}-{number}", turn / 2);
+    let mut build = customer("a", "Alfa IF");
+    for number in 0..6 {
+        build = if turn % 2 == 0 {
+            build.todo(&key(number), -1)
+        } else {
+            build.done(0, &key(number))
+        };
+    }
+    let mut facts = build.facts();
+    for (number, fact) in facts.iter_mut().enumerate() {
+        fact.id = format!("a/{turn}/{number}");
+        fact.observed = at;
+    }
+    facts
 }

@@ -172,6 +172,33 @@ async fn damage_inside_is_found() {
     }
 }
 
+/// What was accepted is counted apart from the states: a row that is gone shows as drift.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_is_lost_from_its_table_shows_as_drift() {
+    let bench = SqliteBench::new().await;
+    accept(&bench, &["one", "two", "three"]).await;
+    // The same once more is no further one.
+    let _ = bench.store().accept(new_task("two")).await.unwrap();
+    let counts = bench.store().counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.queued, counts.drift()), (3, 3, 0));
+    let connection = Connection::open(SqliteStore::file(bench.folder.path())).unwrap();
+    connection
+        .execute("DELETE FROM tasks WHERE task_id = 'two'", [])
+        .unwrap();
+    let counts = bench.store().counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.queued, counts.drift()), (3, 2, 1));
+}
+
+/// A file of the first version begins its account with what it holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_file_begins_its_account_with_the_tasks_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(golden(1), SqliteStore::file(folder.path())).unwrap();
+    let store = open(folder.path()).unwrap();
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.drift()), (5, 0));
+}
+
 #[test]
 fn a_later_file_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
