@@ -11,7 +11,7 @@ impl Dice {
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,7 +22,7 @@ impl Dice {
     /// A number from 0 to `bound - 1`; 0 where `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         // The upper half of the product is even enough for bounds far below 2^64.
-        u64::try_from((u128::from(self.next()) * u128::from(bound)) >> 64).unwrap_or(0)
+        u64::try_from((u128::from(self.draw()) * u128::from(bound)) >> 64).unwrap_or(0)
     }
 
     /// True so many times in a thousand.

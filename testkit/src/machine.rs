@@ -313,7 +313,7 @@ impl Clock for SimClock {
     }
 
     fn random(&self) -> u64 {
-        self.machine.draw(Dice::next)
+        self.machine.draw(Dice::draw)
     }
 
     fn spawn(&self, job: Job) -> Handle {

@@ -196,7 +196,7 @@ fn what(dice: &mut Dice, before: &[Op]) -> What {
             }
         }
         40..44 => What::Chat {
-            text: *dice.pick(&["Kör kundhälsokoll", "Pipeline-analys", "Vad är klockan?"]),
+            text: dice.pick::<&'static str>(&["Kör kundhälsokoll", "Pipeline-analys", "Vad är klockan?"]),
         },
         _ => What::Task(sent(dice, way)),
     }

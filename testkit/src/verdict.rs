@@ -72,7 +72,8 @@ impl Court<'_> {
     /// What a sender was told is so: accepted tasks are there, refused ones are not, answers are the outcomes.
     fn everybody_was_told_the_truth(&self) {
         for (id, way) in &self.known.accepted {
-            if !self.statuses.contains_key(id) && !(*way == Way::Queue && self.is_dead_letter(id)) {
+            let accounted = self.statuses.contains_key(id) || (*way == Way::Queue && self.is_dead_letter(id));
+            if !accounted {
                 self.broken(format!("{id} was accepted ({way:?}) and is gone"));
             }
         }

@@ -370,7 +370,7 @@ async fn a_dropped_letter_can_still_be_replayed() {
         .store
         .end_letters(vec![(letter.id.clone(), LetterEnd::Dropped)])
         .await;
-    assert_eq!(ended.unwrap(), [letter.id.clone()]);
+    assert_eq!(ended.unwrap(), std::slice::from_ref(&letter.id));
     assert_eq!(world.store.open_letters().await.unwrap(), 0);
     assert_eq!(replay_next(&service, 0, None).await.replayed, 0);
     assert_eq!(replay(&service, &letter.id).await.state, LetterState::Replayed);

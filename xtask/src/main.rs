@@ -7,6 +7,7 @@ mod coverage;
 mod crash_ledger;
 mod guarantees;
 mod layers;
+mod nats_servers;
 mod references;
 mod rust_source;
 mod suite;

@@ -30,6 +30,7 @@ pub fn test(root: &Path, args: &[String]) -> Result<()> {
                 layers::metadata(root)?.target_directory.join("debug/kunder"),
             )
             .env("KUNDER_NATS_SERVER", tools.nats_server)
+            .env("KUNDER_NATS_SERVERS", tools.nats_servers)
             .env("KUNDER_PYTHON", tools.python)
             .env("KUNDER_CDNOW", tools.cdnow),
     )

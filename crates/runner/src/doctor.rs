@@ -47,7 +47,10 @@ pub struct Diagnosis {
     pub troubles: Vec<String>,
     /// Announcements that wait, by destination.
     pub waiting: BTreeMap<String, u64>,
-    /// What needs a person.
+    /// What does not work until a person mends it; the command's exit code is 1 while there are any.
+    #[serde(default)]
+    pub problems: Vec<String>,
+    /// What a person should know.
     pub warnings: Vec<String>,
     /// What would be lost if what died.
     pub losses: Vec<String>,
@@ -88,7 +91,8 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
         drift: metrics.drift,
         troubles: metrics.troubles(),
         waiting: waiting.into_iter().collect(),
-        warnings: drifted.into_iter().chain(setting.held.clone()).collect(),
+        problems: drifted.into_iter().collect(),
+        warnings: setting.held.iter().cloned().collect(),
         losses: vec![
             "this process dies: nothing; what was accepted is in the store and is taken up at the next start"
                 .to_owned(),
@@ -111,7 +115,9 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
                 stream.replicas, stream.storage
             )
         }));
-        diagnosis.losses.extend(report.warnings);
+        diagnosis.problems.extend(report.problems);
+        diagnosis.warnings.extend(report.warnings);
+        diagnosis.losses.extend(report.losses);
     }
     let damages = service.store.damages().await.map_err(|error| away(&error))?;
     diagnosis.warnings.extend(
@@ -148,6 +154,12 @@ pub async fn diagnose(service: &Service) -> Result<Diagnosis, Refusal> {
 }
 
 impl Diagnosis {
+    /// Whether nothing waits for a person.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// In words, a line each.
     #[must_use]
     pub fn words(&self) -> String {
@@ -189,6 +201,11 @@ impl Diagnosis {
                 waiting.join(", ")
             }
         ));
+        lines.extend(
+            self.problems
+                .iter()
+                .map(|problem| format!("problem      {problem}")),
+        );
         lines.extend(
             self.warnings
                 .iter()

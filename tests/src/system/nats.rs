@@ -60,6 +60,23 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Other lines in its configuration file, read at once; only where it was started with some.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn reload(&self, lines: &str) {
+        std::fs::write(self.folder.path().join("nats.conf"), lines)
+            .expect("the temporary folder takes a file");
+        // The shell's own `kill`: a small Debian has no other one.
+        let sent = Command::new("sh")
+            .args(["-c", &format!("kill -HUP {}", self.child.id())])
+            .status();
+        assert!(
+            sent.expect("a shell can be started").success(),
+            "no server to reload"
+        );
+    }
+
     /// As `kill -9` does it.
     pub fn kill(&mut self) {
         let _ = self.child.kill();

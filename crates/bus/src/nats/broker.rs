@@ -13,7 +13,7 @@ use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use async_trait::async_trait;
 use futures::future::join_all;
 
-use super::connection::with_causes;
+use super::connection::{api_level, with_causes};
 use super::{Shared, header_map};
 use crate::broker::{Broker, Condition, Outgoing, PublishError, Stored, StreamEnd, StreamNames};
 
@@ -39,9 +39,16 @@ impl Broker for Shared {
     async fn publish(&self, messages: Vec<Outgoing>) -> Vec<Result<Stored, PublishError>> {
         let mut answers = Vec::with_capacity(messages.len());
         let mut failed = None;
+        let subjects: Vec<String> = messages.iter().map(|message| message.subject.clone()).collect();
         for message in messages {
             let headers = match headers_of(&message) {
-                Ok(headers) => headers,
+                Ok(mut headers) => {
+                    // Where ours is gone, a stranger's stream may have its subjects: it must not take what is ours.
+                    if let Some(stream) = self.streams.name_of(&message.subject) {
+                        headers.insert(header::NATS_EXPECTED_STREAM, stream);
+                    }
+                    headers
+                }
                 Err(error) => {
                     failed = Some(Err(error));
                     break;
@@ -66,7 +73,11 @@ impl Broker for Shared {
             }),
             Err(error) => Err(meaning(&error)),
         });
-        answers.chain(failed).collect()
+        let answers: Vec<_> = answers.chain(failed).collect();
+        for (subject, answer) in subjects.iter().zip(&answers) {
+            self.heed(subject, answer).await;
+        }
+        answers
     }
 
     async fn end_of_events(&self) -> Result<StreamEnd, PublishError> {
@@ -105,10 +116,8 @@ impl Broker for Shared {
     }
 
     async fn flush(&self) -> Result<(), PublishError> {
-        let answer = self.jetstream.query_account().await;
-        answer
-            .map(|_| ())
-            .map_err(|error| PublishError::Unavailable(with_causes(&error)))
+        let answer = api_level(&self.jetstream).await;
+        answer.map(|_| ()).map_err(PublishError::Unavailable)
     }
 }
 
@@ -133,12 +142,14 @@ fn headers_of(message: &Outgoing) -> Result<HeaderMap, PublishError> {
 
 fn meaning(error: &ClientError) -> PublishError {
     let too_large = |code: ErrorCode| code == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM;
+    let not_ours = |code: ErrorCode| code == ErrorCode::STREAM_NOT_MATCH;
     let text = with_causes(error);
     match error.kind() {
         PublishErrorKind::WrongLastSequence => PublishError::WrongLastSequence(text),
         PublishErrorKind::WrongLastMessageId => PublishError::WrongLastMessageId(text),
         PublishErrorKind::MaxPayloadExceeded => PublishError::TooLarge(text),
         PublishErrorKind::StreamNotFound => PublishError::NobodyTakesIt(text),
+        _ if broker_code(error).is_some_and(not_ours) => PublishError::NobodyTakesIt(text),
         _ if broker_code(error).is_some_and(too_large) => PublishError::TooLarge(text),
         _ => PublishError::Unavailable(text),
     }

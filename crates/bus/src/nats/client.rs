@@ -47,9 +47,9 @@ impl NatsClient {
             process: process.to_owned(),
             ..NatsConfig::new(url)
         };
-        let (client, _) = connection::open(&config, &format!("{process} command line")).await?;
+        let opened = connection::open(&config, &format!("{process} command line")).await?;
         Ok(Self {
-            client,
+            client: opened.client,
             subjects: Subjects::new(process),
         })
     }

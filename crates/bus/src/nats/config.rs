@@ -28,6 +28,12 @@ pub struct NatsConfig {
     /// As many tasks may wait in the work queue before the broker refuses more.
     pub tasks_max: i64,
     pub connect_timeout_ms: u64,
+    /// A silent connection is asked for a sign of life so often, and given up after three times this: how long a cut that
+    /// nobody told us of goes unnoticed. Whatever arrives counts as a sign, so a busy connection is not asked. Shorter
+    /// would take a server that waits for its disk for a dead one.
+    pub ping_interval_ms: u64,
+    /// How often we look whether our streams are still there.
+    pub look_interval_ms: u64,
     /// How long an answer of the broker may take.
     pub answer_timeout_ms: u64,
     /// How long a request waits for its outcome before it is answered with where the result will be.
@@ -55,6 +61,8 @@ impl Default for NatsConfig {
             keep_days: 90,
             tasks_max: 1_000_000,
             connect_timeout_ms: 5_000,
+            ping_interval_ms: 4_000,
+            look_interval_ms: 15_000,
             answer_timeout_ms: 5_000,
             request_wait_ms: 30_000,
             requests_max: 256,
@@ -85,6 +93,14 @@ impl NatsConfig {
         Duration::from_millis(self.connect_timeout_ms)
     }
 
+    pub(crate) fn ping_interval(&self) -> Duration {
+        Duration::from_millis(self.ping_interval_ms)
+    }
+
+    pub(crate) fn look_interval(&self) -> Duration {
+        Duration::from_millis(self.look_interval_ms)
+    }
+
     pub(crate) fn answer_timeout(&self) -> Duration {
         Duration::from_millis(self.answer_timeout_ms)
     }
@@ -102,6 +118,8 @@ impl NatsConfig {
             ("requests_max", self.requests_max as u64, 1),
             ("accepts_max", self.accepts_max as u64, 1),
             ("connect_timeout_ms", self.connect_timeout_ms, 1),
+            ("ping_interval_ms", self.ping_interval_ms, 100),
+            ("look_interval_ms", self.look_interval_ms, 100),
             ("answer_timeout_ms", self.answer_timeout_ms, 1),
             ("ack_wait_ms", self.ack_wait_ms, 100),
             ("duplicate_window_ms", self.duplicate_window_ms, 100),

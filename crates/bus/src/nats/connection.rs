@@ -1,24 +1,33 @@
-//! Connecting: the client with its log of events, JetStream, and whether the server can do what we need.
+//! Connecting: the client and what it tells us, JetStream, and whether the server can do what we need.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::{self, context::ContextBuilder};
-use async_nats::{Client, ConnectOptions, Event, ServerError};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
+use serde_json::Value;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
 
 use super::config::NatsConfig;
 use super::error::BusError;
+use super::health::Health;
+use super::login::{self, Login};
+use super::server;
 use crate::announce::WINDOW_MESSAGES;
 
-/// The lowest JetStream API level that is accepted: nats-server 2.11. Older servers report none, and drop settings
-/// they do not know without a word.
-pub(crate) const API_LEVEL_NEEDED: usize = 1;
+/// The longest pause between two tries to connect again: a server that comes back is not kept waiting.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Connects. The second value counts how often the connection was made.
-pub(crate) async fn open(
-    config: &NatsConfig,
-    name: &str,
-) -> Result<(Client, watch::Receiver<u64>), BusError> {
-    let url = config.shown_url();
+/// A connection and what becomes of it.
+pub(crate) struct Opened {
+    pub(crate) client: Client,
+    /// How often the connection was made.
+    pub(crate) connects: watch::Receiver<u64>,
+    pub(crate) health: Arc<Health>,
+}
+
+/// Connects.
+pub(crate) async fn open(config: &NatsConfig, name: &str) -> Result<Opened, BusError> {
     let mut options = ConnectOptions::new();
     if let Some(path) = &config.credentials {
         options = ConnectOptions::with_credentials_file(path)
@@ -28,28 +37,60 @@ pub(crate) async fn open(
     if let Some(prefix) = &config.inbox_prefix {
         options = options.custom_inbox_prefix(prefix);
     }
+    let (addresses, login) = login::split(&config.url);
+    options = match login {
+        Some(Login::User { name, password }) => options.user_and_password(name, password),
+        Some(Login::Token(token)) => options.token(token),
+        None => options,
+    };
     let (connects, connected) = watch::channel(0);
+    let health = Arc::new(Health::new(&config.process));
+    let told = Arc::clone(&health);
     let client = options
         .name(name)
         .connection_timeout(config.connect_timeout())
         .request_timeout(Some(config.answer_timeout()))
-        .ping_interval(std::time::Duration::from_secs(20))
+        .ping_interval(config.ping_interval())
+        .reconnect_delay_callback(reconnect_pause)
         .max_reconnects(None)
         .event_callback(move |event| {
-            log(&event);
+            told.told(&event);
             if matches!(event, Event::Connected) {
                 connects.send_modify(|count| *count += 1);
             }
             std::future::ready(())
         })
-        .connect(addresses(&config.url))
+        .connect(addresses)
         .await
-        .map_err(|error| BusError::Unreachable {
-            url,
-            reason: with_causes(&error),
-            hint: "start it with `nats-server -js -sd DIR`, or name another with --nats URL".to_owned(),
-        })?;
-    Ok((client, connected))
+        .map_err(|error| unreachable(config, &error))?;
+    Ok(Opened {
+        client,
+        connects: connected,
+        health,
+    })
+}
+
+fn unreachable(config: &NatsConfig, error: &ConnectError) -> BusError {
+    let hint = match error.kind() {
+        ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+            "name user and password in the URL, nats://USER:PASSWORD@HOST, with `%40` for an `@` in them"
+        }
+        _ => "start it with `nats-server -js -sd DIR`, or name another with --nats URL",
+    };
+    BusError::Unreachable {
+        url: config.shown_url(),
+        reason: with_causes(error),
+        hint: hint.to_owned(),
+    }
+}
+
+/// At once, then a little longer each time.
+fn reconnect_pause(tries: usize) -> Duration {
+    let Some(doublings) = tries.checked_sub(2) else {
+        return Duration::ZERO;
+    };
+    let doublings = u32::try_from(doublings).unwrap_or(u32::MAX).min(10);
+    (Duration::from_millis(10) * 2_u32.pow(doublings)).min(RECONNECT_PAUSE_MAX)
 }
 
 pub(crate) fn jetstream(client: &Client, config: &NatsConfig) -> jetstream::Context {
@@ -63,60 +104,50 @@ pub(crate) fn jetstream(client: &Client, config: &NatsConfig) -> jetstream::Cont
 }
 
 /// The JetStream API level, 0 for servers that report none.
-pub(crate) async fn api_level(
+/// The library's own question fails on servers older than 2.10, whose answer lacks fields it insists on.
+pub(crate) async fn api_level(jetstream: &jetstream::Context) -> Result<usize, String> {
+    let answer: Value = jetstream
+        .request("INFO", &())
+        .await
+        .map_err(|error| with_causes(&error))?;
+    if let Some(reason) = answer["error"]["description"].as_str() {
+        return Err(reason.to_owned());
+    }
+    let level = answer["api"]["level"].as_u64().unwrap_or_default();
+    Ok(usize::try_from(level).unwrap_or(usize::MAX))
+}
+
+/// Refuses a server that cannot do what we need.
+pub(crate) async fn check(
     client: &Client,
     jetstream: &jetstream::Context,
     config: &NatsConfig,
-) -> Result<usize, BusError> {
+    health: &Health,
+) -> Result<(), BusError> {
     let version = client.server_info().version;
-    let account = jetstream.query_account().await.map_err(|error| BusError::Unfit {
+    let unfit = |reason: String, hint: &str| BusError::Unfit {
         url: config.shown_url(),
-        reason: format!("nats-server {version} answers no JetStream request: {}", with_causes(&error)),
-        hint: "JetStream keeps tasks, results and events: start the server with `-js -sd DIR`, or enable it for this account"
-            .to_owned(),
-    })?;
-    let level = account.requests.level;
-    if level < API_LEVEL_NEEDED {
-        return Err(BusError::Unfit {
-            url: config.shown_url(),
-            reason: format!(
-                "nats-server {version} has JetStream API level {level}, at least {API_LEVEL_NEEDED} is needed"
-            ),
-            hint: "run nats-server 2.15 (2.11 is the oldest that reports what it can do)".to_owned(),
-        });
+        reason,
+        hint: hint.to_owned(),
+    };
+    if let Some(reason) = server::refusal(&version) {
+        return Err(unfit(reason, "run nats-server 2.15"));
     }
-    Ok(level)
-}
-
-fn addresses(url: &str) -> Vec<String> {
-    url.split(',')
-        .map(|one| one.trim().to_owned())
-        .filter(|one| !one.is_empty())
-        .collect()
-}
-
-fn log(event: &Event) {
-    match event {
-        Event::Connected => info!("connected to nats"),
-        Event::Disconnected => warn!("lost the connection to nats, reconnecting"),
-        Event::LameDuckMode => warn!("nats server is about to stop, it asks clients to move"),
-        Event::SlowConsumer(subscription) => {
-            warn!(subscription, "reading too slowly, nats messages were dropped")
-        }
-        Event::ServerError(ServerError::AuthorizationViolation) => error!("nats refused our credentials"),
-        // A publish that is not permitted is told only here.
-        Event::ServerError(problem)
-            if problem
-                .to_string()
-                .to_lowercase()
-                .contains("permissions violation") =>
-        {
-            error!(%problem, "nats does not permit us a subject we need");
-        }
-        Event::ServerError(problem) => warn!(%problem, "nats reported a problem"),
-        Event::ClientError(problem) => warn!(%problem, "nats client reported a problem"),
-        Event::Draining | Event::Closed => info!(%event, "nats connection ends"),
+    let Err(error) = api_level(jetstream).await else {
+        return Ok(());
+    };
+    // A permission that is missing was told by the way.
+    let problems = health.problems();
+    if !problems.is_empty() {
+        return Err(unfit(
+            problems.join("; "),
+            "the server's configuration file holds the permissions of each user",
+        ));
     }
+    Err(unfit(
+        format!("nats-server {version} answers no JetStream request: {error}"),
+        "JetStream keeps tasks, results and events: start the server with `-js -sd DIR`, or enable it for this account",
+    ))
 }
 
 /// An error with its causes on one line.
@@ -144,7 +175,7 @@ fn said_once(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::said_once;
+    use super::{reconnect_pause, said_once};
 
     #[test]
     fn nothing_is_said_twice() {
@@ -152,5 +183,11 @@ mod tests {
         assert_eq!(said_once("not found: no stream"), "not found: no stream");
         assert_eq!(said_once("å: å"), "å");
         assert_eq!(said_once(""), "");
+    }
+
+    #[test]
+    fn a_server_that_comes_back_waits_at_most_a_second_for_us() {
+        let pauses = [0, 1, 2, 3, 8, 9, 50, usize::MAX].map(|tries| reconnect_pause(tries).as_millis());
+        assert_eq!(pauses, [0, 0, 10, 20, 640, 1_000, 1_000, 1_000]);
     }
 }

@@ -19,7 +19,8 @@ use super::serve::stopped;
 use crate::accept::{Acceptor, Ended, Source};
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
-const PULL_EXPIRES: Duration = Duration::from_secs(30);
+/// What a dead connection asked for is handed to it until it expires: the broker notices later than we do.
+const PULL_EXPIRES: Duration = Duration::from_secs(10);
 const BACKOFF_MIN_MS: u64 = 100;
 const BACKOFF_MAX_MS: u64 = 5_000;
 
@@ -98,7 +99,15 @@ impl Consumption {
                 if self.shared.client.connection_state() != State::Connected {
                     continue;
                 }
-                match self.set_up().await {
+                let mut connects = self.shared.connects.clone();
+                let connection = *connects.borrow();
+                let made = tokio::select! {
+                    biased;
+                    // What was asked over the old connection is never answered.
+                    () = newer(&mut connects, connection) => continue,
+                    made = self.set_up() => made,
+                };
+                match made {
                     Ok(consumer) => break consumer,
                     Err(error) => warn!(stream = self.stream(), %error, "cannot consume yet"),
                 }

@@ -19,6 +19,9 @@ pub enum BusError {
         reason: String,
         hint: String,
     },
+    /// The broker did not answer: try again.
+    #[error("cannot set up {what}: {reason}")]
+    NoAnswer { what: String, reason: String },
     /// A setting is wrong.
     #[error("setting `{key}` {reason}")]
     Setting { key: String, reason: String },
@@ -39,6 +42,10 @@ impl BusError {
             Self::Unreachable { hint, .. } | Self::Unfit { hint, .. } | Self::Setup { hint, .. } => {
                 Some(hint)
             }
+            Self::NoAnswer { .. } => Some(
+                "the server does not answer, or does not permit it: its log says which; `$JS.API.>` must be permitted to publish \
+                 and `_INBOX.>` to subscribe to",
+            ),
             Self::Setting { .. } => None,
         }
     }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::NatsBus;
-use super::connection::with_causes;
+use super::connection::{api_level, with_causes};
+use async_nats::connection::State;
 use async_nats::jetstream::stream::StorageType;
 
 /// The broker as we use it.
@@ -17,8 +18,12 @@ pub struct BusReport {
     pub max_payload_bytes: usize,
     /// Those that exist.
     pub streams: Vec<StreamReport>,
-    /// What could be lost, and what is missing.
+    /// What a person must mend: work stands still until then, or what is asked for is not answered.
+    pub problems: Vec<String>,
+    /// What happened and is over, and what this server lacks.
     pub warnings: Vec<String>,
+    /// What could be lost if what died.
+    pub losses: Vec<String>,
 }
 
 /// A stream and what it holds.
@@ -40,11 +45,39 @@ impl NatsBus {
         let mut report = BusReport {
             url: shared.config.shown_url(),
             server_version: shared.client.server_info().version,
-            api_level: shared.api_level,
+            api_level: 0,
             max_payload_bytes: self.max_payload(),
             streams: Vec::new(),
-            warnings: Vec::new(),
+            problems: shared.health.problems(),
+            warnings: shared.health.warnings(),
+            losses: Vec::new(),
         };
+        if shared.client.connection_state() != State::Connected {
+            let why = shared
+                .health
+                .away()
+                .map(|why| format!(" ({why})"))
+                .unwrap_or_default();
+            report.problems.push(format!(
+                "not connected to nats at {}{why}: is the server running? It is tried again at least once a second",
+                report.url
+            ));
+            return report;
+        }
+        let lacks = shared.abilities().lacks().into_iter();
+        let version = &report.server_version;
+        report
+            .warnings
+            .extend(lacks.map(|what| format!("nats-server {version} is old: {what}")));
+        match api_level(&shared.jetstream).await {
+            Ok(level) => report.api_level = level,
+            Err(reason) => {
+                report
+                    .problems
+                    .push(format!("JetStream does not answer: {reason}"));
+                return report;
+            }
+        }
         for name in shared.streams.names() {
             match shared.jetstream.get_stream(name).await {
                 Ok(stream) => {
@@ -61,17 +94,17 @@ impl NatsBus {
                     });
                 }
                 Err(error) => report
-                    .warnings
+                    .problems
                     .push(format!("stream {name}: {}", with_causes(&error))),
             }
         }
-        report.warnings.extend(what_could_be_lost(&report.streams));
+        report.losses = what_could_be_lost(&report.streams);
         report
     }
 }
 
 fn what_could_be_lost(streams: &[StreamReport]) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut losses = Vec::new();
     let names = |wanted: &dyn Fn(&StreamReport) -> bool| {
         let names: Vec<&str> = streams
             .iter()
@@ -81,17 +114,17 @@ fn what_could_be_lost(streams: &[StreamReport]) -> Vec<String> {
         (!names.is_empty()).then(|| names.join(", "))
     };
     if let Some(names) = names(&|stream| stream.storage == "memory") {
-        warnings.push(format!("storage memory: a restart of the broker loses {names}"));
+        losses.push(format!("storage memory: a restart of the broker loses {names}"));
     }
     if let Some(names) = names(&|stream| stream.replicas == 1) {
-        warnings.push(format!("replicas 1: a crash of the broker's disk loses {names}"));
-        warnings.push(
+        losses.push(format!("replicas 1: a crash of the broker's disk loses {names}"));
+        losses.push(
             "sync_interval: unless the broker runs with `sync_interval: always`, a power failure may lose the last \
              2 minutes of what it acknowledged (the setting cannot be read from here)"
                 .to_owned(),
         );
     }
-    warnings
+    losses
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use async_nats::jetstream::{AckKind, Message};
 use async_trait::async_trait;
 
 use super::header_map;
+use super::server::Abilities;
 use crate::broker::{Delivery, Headers, Place};
 
 pub(crate) struct Received {
@@ -56,8 +57,9 @@ impl Delivery for Received {
         let Some(reply) = self.message.reply.clone() else {
             return Ok(());
         };
-        let told = format!("+TERM {reason}").into();
-        let sent = self.message.context.client().publish(reply, told).await;
+        let client = self.message.context.client();
+        let told = Abilities::of(&client.server_info().version).end(reason);
+        let sent = client.publish(reply, told.into()).await;
         sent.map_err(|error| error.to_string())
     }
 }

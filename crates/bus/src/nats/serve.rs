@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::advisories::Advisories;
 use super::consume::Consumption;
 use super::error::BusError;
+use super::keeper::Keeper;
 use super::quarantine::Quarantine;
 use super::{NatsBus, Shared, services};
 use crate::accept::{Acceptor, Source};
@@ -77,9 +78,15 @@ impl NatsBus {
         if let Err(reason) = advisories.set_up().await {
             warn!(reason, "what the broker gives up on is not kept yet");
         }
+        let keeper = Keeper {
+            shared: Arc::clone(shared),
+            agents: agents.clone(),
+            stop: told.clone(),
+        };
         let mut handles = vec![
             shared.clock.spawn(Box::pin(quarantine.run())),
             shared.clock.spawn(Box::pin(advisories.run())),
+            shared.clock.spawn(Box::pin(keeper.run())),
         ];
         for (consumption, consumer) in consuming {
             handles.push(shared.clock.spawn(Box::pin(consumption.run(consumer))));

@@ -117,14 +117,14 @@ impl Started<'_> {
                 "its name and its subjects must be of a-z, 0-9, `-` and `_`",
             )
         };
-        let door = Arc::clone(self.door);
+        let (door, health) = (Arc::clone(self.door), Arc::clone(&self.shared.health));
         let service = self
             .shared
             .client
             .service_builder()
             // On the endpoint that takes tasks, and on the command line's: the others would say the same.
             .stats_handler(move |endpoint, _| match endpoint.as_str() {
-                "task" | "request" => door.figures(),
+                "task" | "request" => with_health(door.figures(), health.problems()),
                 _ => Value::Null,
             })
             .description(description)
@@ -151,6 +151,17 @@ impl Started<'_> {
         self.services.push(service);
         Ok(())
     }
+}
+
+/// The door's figures, and whether the broker lets us work.
+fn with_health(figures: Value, problems: Vec<String>) -> Value {
+    let mut fields = match figures {
+        Value::Object(fields) => fields,
+        _ => serde_json::Map::new(),
+    };
+    fields.insert("healthy".to_owned(), json!(problems.is_empty()));
+    fields.insert("problems".to_owned(), json!(problems));
+    Value::Object(fields)
 }
 
 fn metadata(card: &AgentCard) -> HashMap<String, String> {

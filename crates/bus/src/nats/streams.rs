@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use serde_json::Value;
+use tracing::error;
 
 use super::Shared;
 use super::config::NatsConfig;
@@ -150,16 +153,60 @@ impl Streams {
         }
     }
 
+    /// The name of our stream that takes a subject, where one of ours does.
+    pub(crate) fn name_of(&self, subject: &str) -> Option<&str> {
+        let rest = subject.strip_prefix(&self.names.process)?.strip_prefix('.')?;
+        match rest.split_once('.')?.0 {
+            "task" => Some(&self.names.tasks),
+            "result" => Some(&self.names.results),
+            "event" => Some(&self.names.events),
+            "in" => Some(&self.names.inbox),
+            "dlq" => Some(&self.names.letters),
+            _ => None,
+        }
+    }
+
+    /// The stream that takes a subject on which we publish.
+    pub(crate) fn config_of(&self, subject: &str) -> Option<Config> {
+        let name = self.name_of(subject)?;
+        self.without_tasks()
+            .into_iter()
+            .find(|config| config.name == name)
+    }
+
     /// Creates or updates a stream, and compares what the server made of it with what was asked.
-    pub(crate) async fn ensure(&self, shared: &Shared, asked: Config) -> Result<(), BusError> {
+    pub(crate) async fn ensure(&self, shared: &Shared, mut asked: Config) -> Result<(), BusError> {
+        let _one_at_a_time = shared.keeping.lock().await;
         let name = asked.name.clone();
-        let info = shared.jetstream.create_or_update_stream(asked.clone()).await.map_err(|error| {
-            BusError::setup(
-                format!("stream {name}"),
-                with_causes(&error),
-                "another stream may cover its subjects, or it exists with settings that cannot be changed: move or delete that one",
-            )
-        })?;
+        if !shared.abilities().metadata() {
+            asked.metadata.clear();
+        }
+        let info = match shared.jetstream.get_stream(&name).await {
+            Ok(stream) => {
+                let found = &stream.cached_info().config;
+                self.is_ours(shared, &asked, found)?;
+                shared.health.stream_found(&name);
+                if differences(&asked, found).is_empty() {
+                    return Ok(());
+                }
+                shared.jetstream.update_stream(asked.clone()).await
+            }
+            Err(error) if is_missing(&error.kind()) => {
+                let made = shared.jetstream.create_stream(asked.clone()).await;
+                if made.is_ok() && shared.health.stream_made(&name) {
+                    error!(
+                        stream = name,
+                        "the stream was gone, it is made again; what it held is lost"
+                    );
+                }
+                made.map(|stream| stream.cached_info().clone())
+            }
+            Err(error) => return Err(no_answer(&name, &error)),
+        };
+        let info = match info {
+            Ok(info) => info,
+            Err(error) => return Err(self.cannot_be_made(shared, &asked, &error).await),
+        };
         let differences = differences(&asked, &info.config);
         if differences.is_empty() {
             return Ok(());
@@ -173,6 +220,86 @@ impl Streams {
             ),
             hint: "run nats-server 2.15".to_owned(),
         })
+    }
+
+    /// A stream of the same name that someone else uses is left alone.
+    fn is_ours(&self, shared: &Shared, asked: &Config, found: &Config) -> Result<(), BusError> {
+        let name = &asked.name;
+        let owner = found.metadata.get("owner");
+        let our_subject = |subject: &String| {
+            subject
+                .strip_prefix(&self.names.process)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        let mut foreign = Vec::new();
+        if found.retention != asked.retention {
+            foreign.push(format!(
+                "its retention is {:?}, ours {:?}",
+                found.retention, asked.retention
+            ));
+        }
+        if !found.subjects.iter().all(our_subject) {
+            foreign.push(format!("its subjects are {}", found.subjects.join(", ")));
+        }
+        if foreign.is_empty() || owner == Some(&self.names.process) {
+            return Ok(());
+        }
+        Err(BusError::setup(
+            format!("stream {name} of {}", shared.config.shown_url()),
+            format!(
+                "a stream of that name exists and is not ours: {}",
+                foreign.join(", ")
+            ),
+            format!(
+                "where nobody needs it, delete it with `nats stream rm {name}`; else give us another name with `process: NAME` \
+                 in the configuration file"
+            ),
+        ))
+    }
+
+    async fn cannot_be_made(&self, shared: &Shared, asked: &Config, error: &CreateStreamError) -> BusError {
+        let CreateStreamErrorKind::JetStream(cause) = error.kind() else {
+            return no_answer(&asked.name, error);
+        };
+        let what = format!("stream {}", asked.name);
+        if cause.error_code() != ErrorCode::STREAM_SUBJECT_OVERLAP {
+            let hint = "the server says why above: change what it names, or move that stream away";
+            return BusError::setup(what, with_causes(error), hint);
+        }
+        let mut others = Vec::new();
+        for subject in &asked.subjects {
+            if let Ok(other) = shared.jetstream.stream_by_subject(subject.as_str()).await
+                && other != asked.name
+                && !others.contains(&other)
+            {
+                others.push(other);
+            }
+        }
+        let (others, subjects) = (others.join(", "), asked.subjects.join(", "));
+        BusError::setup(
+            what,
+            format!("{}: {others} covers {subjects}", with_causes(error)),
+            format!(
+                "narrow the subjects of {others} with `nats stream edit {others} --subjects ...`, or delete it; or give us \
+                 another name with `process: NAME` in the configuration file"
+            ),
+        )
+    }
+}
+
+fn no_answer(stream: &str, error: &dyn std::error::Error) -> BusError {
+    BusError::NoAnswer {
+        what: format!("stream {stream}"),
+        reason: with_causes(error),
+    }
+}
+
+fn is_missing(kind: &GetStreamErrorKind) -> bool {
+    match kind {
+        GetStreamErrorKind::JetStream(error) => error.error_code() == ErrorCode::STREAM_NOT_FOUND,
+        GetStreamErrorKind::EmptyName
+        | GetStreamErrorKind::Request
+        | GetStreamErrorKind::InvalidStreamName => false,
     }
 }
 

@@ -169,14 +169,11 @@ async fn the_report_names_every_stream_and_what_could_be_lost() {
         (2, "file")
     );
     assert!(
-        report.warnings[0].starts_with("stream KUNDER_TASKS"),
+        report.problems[0].starts_with("stream KUNDER_TASKS"),
         "not set up before serving: {report:?}"
     );
     assert!(
-        report
-            .warnings
-            .iter()
-            .any(|warning| warning.starts_with("replicas 1")),
+        report.losses.iter().any(|loss| loss.starts_with("replicas 1")),
         "{report:?}"
     );
     let config = server

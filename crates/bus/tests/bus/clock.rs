@@ -7,6 +7,15 @@ use kunder_agent_core::clock::{Clock, Computation, Computed, Handle, Job};
 
 pub struct TokioClock;
 
+/// Starts a stopwatch.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long a real broker takes is what is asked"
+)]
+pub fn stopwatch() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 #[async_trait]
 #[expect(clippy::disallowed_methods, reason = "this is the clock of these tests")]
 impl Clock for TokioClock {

@@ -1,7 +1,8 @@
 //! A door that keeps what it accepts in memory. What it does with a task stands in the task's own instruction.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,12 +18,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// Commands of a task and what the door does: `busy` is refused twice before it is accepted, `gated` waits for the gate,
-/// `slow` has no outcome yet, `panics` panics the first time, all others are done at once.
+/// `slow` has no outcome yet, `panics` panics the first time, `blocks` holds its thread, all others are done at once.
 pub struct MemoryDoor {
     accepted: Mutex<BTreeMap<String, Task>>,
     refused: Mutex<BTreeMap<String, u32>>,
     incoming: Mutex<Vec<Incoming>>,
     letters: Mutex<BTreeMap<LetterId, NewLetter>>,
+    submissions: AtomicU64,
+    blocks: (Mutex<bool>, Condvar),
     pub gate: watch::Sender<bool>,
 }
 
@@ -33,12 +36,25 @@ impl MemoryDoor {
             refused: Mutex::default(),
             incoming: Mutex::default(),
             letters: Mutex::default(),
+            submissions: AtomicU64::new(0),
+            blocks: Default::default(),
             gate: watch::Sender::new(false),
         }
     }
 
     pub fn accepted(&self) -> Vec<String> {
         self.accepted.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// Whether tasks of the command `blocks` hold their thread.
+    pub fn block(&self, blocks: bool) {
+        *self.blocks.0.lock().unwrap() = blocks;
+        self.blocks.1.notify_all();
+    }
+
+    /// How often a task was handed in, known or not.
+    pub fn submissions(&self) -> u64 {
+        self.submissions.load(Ordering::SeqCst)
     }
 
     pub fn task(&self, id: &str) -> Task {
@@ -103,6 +119,7 @@ impl Door for MemoryDoor {
         traceparent: Option<&str>,
         payload: &[u8],
     ) -> Result<Receipt, Refusal> {
+        self.submissions.fetch_add(1, Ordering::SeqCst);
         let mut task = envelope::read(payload, 900_000)?.task;
         let id = task.task_id.clone();
         task.agent = agent.map(str::to_owned);
@@ -113,6 +130,13 @@ impl Door for MemoryDoor {
             Some("gated") => {
                 let mut gate = self.gate.subscribe();
                 gate.wait_for(|open| *open).await.unwrap();
+            }
+            Some("blocks") => {
+                let wait = || {
+                    let blocks = self.blocks.0.lock().unwrap();
+                    drop(self.blocks.1.wait_while(blocks, |blocks| *blocks).unwrap());
+                };
+                tokio::task::block_in_place(wait);
             }
             _ => {}
         }

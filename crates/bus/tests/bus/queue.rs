@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishErrorKind;
-use kunder_bus::{NatsBus, Serving};
+use kunder_bus::{NatsBus, NatsConfig, Serving};
 use serde_json::json;
 
+use crate::clock::TokioClock;
 use crate::contract::stored;
 use crate::door::MemoryDoor;
 use crate::server::{TestServer, eventually};
@@ -22,7 +23,12 @@ pub struct World {
 
 pub async fn serve() -> World {
     let server = TestServer::start().await;
-    let bus = server.bus().await;
+    let config = server.config();
+    serve_on(server, config).await
+}
+
+pub async fn serve_on(server: TestServer, config: NatsConfig) -> World {
+    let bus = NatsBus::connect(config, Arc::new(TokioClock)).await.unwrap();
     let door = Arc::new(MemoryDoor::new());
     let serving = bus.serve(Arc::clone(&door) as _).await.unwrap();
     let jetstream = server.jetstream().await;

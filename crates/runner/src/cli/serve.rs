@@ -79,12 +79,12 @@ pub(super) async fn run(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is configured, reachable, and would be lost.
+/// Says what is configured, reachable, and would be lost. Exit code 1 when something waits for a person.
 pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCode, Failure> {
     match diagnosis(common, Arc::clone(&clock)).await {
         Ok(diagnosis) => {
             tell(&diagnosis, common.json);
-            Ok(if diagnosis.drift == 0 {
+            Ok(if diagnosis.is_healthy() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
@@ -98,7 +98,7 @@ pub(super) async fn doctor(common: &Common, clock: Arc<dyn Clock>) -> Result<Exi
             };
             let mut diagnosis = diagnosis(&local, clock).await?;
             diagnosis
-                .warnings
+                .problems
                 .insert(0, format!("not reachable: {}", failure.what()));
             tell(&diagnosis, common.json);
             Ok(ExitCode::FAILURE)
