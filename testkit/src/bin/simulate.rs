@@ -1,6 +1,9 @@
 //! Runs seeds, many or one, and prints what broke and the one command that shows it again.
 #![forbid(unsafe_code)]
-#![expect(clippy::disallowed_methods, reason = "the pace is measured in real time, outside the simulation")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the pace is measured in real time, outside the simulation"
+)]
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

@@ -28,8 +28,7 @@ fn chatter(seed: u64) -> Vec<String> {
         })));
     }
     run(&machine);
-    let said = lock(&said).clone();
-    said
+    std::mem::take(&mut *lock(&said))
 }
 
 #[test]
