@@ -147,8 +147,15 @@ impl Journal<Fact> for FaultyStore {
         self.before_write().await?;
         let accepted = self.store.accept(task).await?;
         if let Acceptance::New(record) = &accepted {
-            self.machine
-                .note(|| format!("journaled {} as {}", record.id(), record.number));
+            self.machine.note(|| {
+                format!(
+                    "journaled {} as {} for {} in {:?}",
+                    record.id(),
+                    record.number,
+                    record.new.agent,
+                    record.new.lane
+                )
+            });
             self.witness.journaled(&record.new, record.number);
         }
         self.after_write().await?;

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use kunder_agent_core::agent::{Agent, AnyAgent, GatherError, Work};
-use kunder_agent_core::clock::Clock;
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
 use kunder_domain::fact::Fact;
 
+use crate::machine::Machine;
 use crate::witness::Witness;
 
 /// An agent under watch.
 pub struct Watched {
     pub agent: Arc<dyn AnyAgent<Reader, Fact>>,
-    pub clock: Arc<dyn Clock>,
+    pub machine: Machine,
     pub witness: Arc<Witness>,
 }
 
@@ -42,7 +42,8 @@ impl Agent<Reader, Fact> for Watched {
     }
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Self::Facts, GatherError> {
-        self.witness.began(&work.task.task_id, self.clock.now());
+        self.machine.note(|| format!("{} begins", work.task.task_id));
+        self.witness.began(&work.task.task_id, self.machine.now());
         self.agent.gather(work, reader).await
     }
 

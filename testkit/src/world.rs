@@ -351,7 +351,7 @@ fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Rea
         .map(|agent| {
             Arc::new(Watched {
                 agent,
-                clock: machine.clock(OUTSIDE),
+                machine: machine.clone(),
                 witness: Arc::clone(witness),
             }) as Arc<dyn AnyAgent<Reader, Fact>>
         })

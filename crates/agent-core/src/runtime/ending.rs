@@ -229,8 +229,7 @@ pub(super) async fn end_from_outside<P: Send + Sync, C: Send + 'static>(
     Ok(())
 }
 
-/// A refused commit of a task that is past it: the commit that ended it may have been our own, stored without our
-/// hearing of it. What follows from it is woken as if we had.
+/// A refused commit of a task that is past it: see [`wake_what_follows`].
 async fn ended_before<P: Send + Sync, C: Send + 'static>(
     core: &Core<P, C>,
     record: &TaskRecord,
@@ -240,19 +239,28 @@ async fn ended_before<P: Send + Sync, C: Send + 'static>(
         refused,
         CommitError::AlreadyDone { .. } | CommitError::LeaseLost { .. }
     ) {
-        if let Ok(Some(TaskStatus {
-            outcome: Some(outcome),
-            ..
-        })) = core.journal.status(record.id()).await
-        {
-            core.waiters.tell(&Arc::new(outcome));
-        }
+        wake_what_follows(core, record).await;
         core.ended_outside.send_modify(|count| *count += 1);
-        core.nudge_all();
-        core.timers.notify_one();
-        core.announced.notify_one();
     }
     refused
+}
+
+/// For a task that was found ended: the commit that ended it may have been our own, stored without our hearing of it.
+/// What follows from it is woken as if we had.
+pub(super) async fn wake_what_follows<P: Send + Sync, C: Send + 'static>(
+    core: &Core<P, C>,
+    record: &TaskRecord,
+) {
+    if let Ok(Some(TaskStatus {
+        outcome: Some(outcome),
+        ..
+    })) = core.journal.status(record.id()).await
+    {
+        core.waiters.tell(&Arc::new(outcome));
+    }
+    core.nudge_all();
+    core.timers.notify_one();
+    core.announced.notify_one();
 }
 
 /// An outcome of a task that nobody worked on: its criteria are not judged, and it has no artifacts.

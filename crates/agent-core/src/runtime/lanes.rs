@@ -24,8 +24,8 @@ struct Lane {
 /// The right to be in a lane; handed to the next in line when it is dropped.
 pub(super) struct LaneGuard {
     lanes: Lanes,
-    /// `None` for tasks that have no lane.
-    lane: Option<String>,
+    /// With the task's number; `None` for tasks that have no lane.
+    lane: Option<(String, u64)>,
 }
 
 /// What became of asking for a lane.
@@ -68,12 +68,13 @@ impl Lanes {
             return Entry::Waiting;
         }
         lane.occupied = true;
-        lane.tickets.remove(&record.number);
+        let number = record.number;
+        lane.tickets.remove(&number);
         Entry::Entered(
             record,
             LaneGuard {
                 lanes: self.clone(),
-                lane: Some(name),
+                lane: Some((name, number)),
             },
         )
     }
@@ -117,7 +118,7 @@ impl Lanes {
                     record,
                     LaneGuard {
                         lanes: self.clone(),
-                        lane: Some(name.to_owned()),
+                        lane: Some((name.to_owned(), first)),
                     },
                 ));
             }
@@ -127,10 +128,12 @@ impl Lanes {
         }
     }
 
-    fn leave(&self, name: &str) {
+    fn leave(&self, name: &str, number: u64) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lane) = lanes.get_mut(name) {
             lane.occupied = false;
+            // Its actor may have read it from the journal, and entered, before whoever accepted it took the ticket.
+            lane.tickets.remove(&number);
         }
         self.admit_next(&mut lanes, name);
     }
@@ -138,8 +141,8 @@ impl Lanes {
 
 impl Drop for LaneGuard {
     fn drop(&mut self) {
-        if let Some(lane) = self.lane.take() {
-            self.lanes.leave(&lane);
+        if let Some((lane, number)) = self.lane.take() {
+            self.lanes.leave(&lane, number);
         }
     }
 }
@@ -234,6 +237,20 @@ mod tests {
             granted(&letters).map(|(number, _)| number),
             Some(4),
             "a forgotten ticket holds nobody up"
+        );
+    }
+
+    #[test]
+    fn a_ticket_that_is_taken_after_its_task_has_entered_is_given_back_with_the_lane() {
+        let (lanes, letters) = (Lanes::default(), Arc::new(Letters::default()));
+        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else {
+            panic!("the lane is free")
+        };
+        lanes.ticket(&record(1, Some("x")));
+        drop(first);
+        assert!(
+            matches!(lanes.enter(record(2, Some("x")), &letters), Entry::Entered(..)),
+            "nobody is before it"
         );
     }
 

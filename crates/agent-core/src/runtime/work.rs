@@ -177,6 +177,7 @@ async fn once<P: Send + Sync + 'static, C: Send + 'static>(
         biased;
         () = ended_outside(core, record.id(), &mut ends) => {
             core.counters.stopped.fetch_add(1, Ordering::AcqRel);
+            ending::wake_what_follows(core, record).await;
             return Err(Trouble::Settled);
         }
         decision = async {
