@@ -24,7 +24,12 @@ pub struct FaultyJournal {
     /// Tasks that were to be accepted, and questions how one stands.
     pub accepts: AtomicU32,
     pub questions: AtomicU32,
+    /// Reads of the queue, one per agent, with which a runtime starts: before there are actors, nothing goes wrong.
+    lining_up: AtomicU32,
 }
+
+/// Agents of a world.
+const AGENTS: u32 = 2;
 
 impl FaultyJournal {
     #[must_use]
@@ -36,6 +41,7 @@ impl FaultyJournal {
             hangs: AtomicU32::new(0),
             accepts: AtomicU32::new(0),
             questions: AtomicU32::new(0),
+            lining_up: AtomicU32::new(AGENTS),
         }
     }
 }
@@ -54,6 +60,9 @@ impl Journal<Fact> for FaultyJournal {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<TaskRecord>, JournalError> {
+        if strikes(&self.lining_up) {
+            return self.store.queued(agent, after, limit, now).await;
+        }
         assert!(!strikes(&self.panics), "the journal was told to fail");
         if strikes(&self.hangs) {
             std::future::pending::<()>().await;

@@ -80,7 +80,11 @@ async fn too_many_hanging_decisions_end_the_process_with_the_cause() {
     for number in 0..2 {
         world.send(&format!("t{number}"), "spin", None).await;
     }
-    world.counts(|counts| counts.running == 2).await;
+    // Running is not enough: the limit of a decision begins with the decision.
+    until("both are being decided", || {
+        world.script.decisions("t0") + world.script.decisions("t1") == 2
+    })
+    .await;
     world.clock.advance(SignedDuration::from_secs(31));
     let mut fatal = world.runtime.fatal();
     let cause = tokio::time::timeout(PATIENCE, fatal.wait_for(Option::is_some)).await;
@@ -253,7 +257,8 @@ async fn a_stuck_gather_that_is_cancelled_lets_go_at_once() {
 async fn places_of_cancelled_tasks_are_free_at_once_and_they_are_never_started() {
     let world = World::new(|config| {
         config.concurrency = 1;
-        config.mailbox = 4;
+        // Half of the places are for one requester.
+        config.mailbox = 8;
     })
     .await;
     let gate = world.send("gate", "gate", None).await;

@@ -239,9 +239,9 @@ async fn where_advisories_are_captured_already_the_rest_works() {
     let report = bus.inspect().await;
     assert!(
         report
-            .warnings
+            .problems
             .iter()
-            .any(|warning| warning.contains("KUNDER_ADVISORIES")),
+            .any(|problem| problem.contains("KUNDER_ADVISORIES")),
         "{report:?}"
     );
     serving.stop().await;
