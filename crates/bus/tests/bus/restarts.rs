@@ -14,7 +14,7 @@ use crate::clock::stopwatch;
 use crate::contract::stored;
 use crate::door::MemoryDoor;
 use crate::queue::{World, serve, task};
-use crate::server::eventually;
+use crate::server::within;
 
 /// Restarts, unless `KUNDER_RESTARTS` names another number.
 const RESTARTS: u64 = 50;
@@ -143,7 +143,8 @@ async fn fifty_restarts_under_load_lose_nothing_repeat_nothing_and_never_stall()
     }
     publishing.store(false, Ordering::SeqCst);
     let sent = load.await.unwrap();
-    eventually("every acknowledged task is accepted", async || {
+    // What was handed to a connection that died comes again after its pull and its time are over, at times twice.
+    within(60, "every acknowledged task is accepted", async || {
         (world.door.accepted().len() as u64 == sent).then_some(())
     })
     .await;

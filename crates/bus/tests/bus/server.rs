@@ -193,13 +193,18 @@ pub fn binary() -> PathBuf {
 }
 
 /// Asks again and again, for at most 20 seconds.
+pub async fn eventually<T>(what: &str, asked: impl AsyncFnMut() -> Option<T>) -> T {
+    within(20, what, asked).await
+}
+
+/// Asks again and again, for at most so many seconds.
 #[expect(clippy::disallowed_methods, reason = "waits for a real server in real time")]
-pub async fn eventually<T>(what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..1_000 {
+pub async fn within<T>(seconds: u32, what: &str, mut asked: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..50 * seconds {
         if let Some(found) = asked().await {
             return found;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("not within 20 seconds: {what}");
+    panic!("not within {seconds} seconds: {what}");
 }
