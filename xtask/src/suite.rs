@@ -18,7 +18,7 @@ pub fn test(root: &Path, args: &[String]) -> Result<()> {
     }
     simulate(
         root,
-        &["--seeds", "10000000", "--seconds", SIMULATED_SECONDS].map(str::to_owned),
+        &["--seeds", SIMULATED_SEEDS, "--seconds", SIMULATED_SECONDS].map(str::to_owned),
     )?;
     command::run(command::cargo(root).args(["build", "--package", "kunder"]))?;
     command::run(
