@@ -150,7 +150,7 @@ impl Court<'_> {
                 Some(body) if body != result.body => {
                     self.broken(format!("{} was told otherwise", result.subject))
                 }
-                Some(body) => self.is_the_outcome(&result.subject, &body),
+                Some(body) => self.is_the_outcome(result, &body),
             }
         }
         for (subject, _) in told {
@@ -168,14 +168,14 @@ impl Court<'_> {
         }
     }
 
-    fn is_the_outcome(&self, subject: &str, body: &[u8]) {
-        let told: Option<Outcome> = serde_json::from_slice(body).ok();
-        let stored = told
-            .as_ref()
-            .and_then(|told| self.statuses.get(&told.task_id))
-            .and_then(|status| status.outcome.as_ref());
-        if told.is_none() || told.as_ref() != stored {
-            self.broken(format!("{subject} tells another outcome than is stored"));
+    fn is_the_outcome(&self, result: &Announcement, body: &[u8]) {
+        let stored = result
+            .message_id
+            .strip_suffix("/result")
+            .and_then(|id| self.statuses.get(&TaskId::new(id).ok()?))
+            .and_then(|status| serde_json::to_vec(status.outcome.as_ref()?).ok());
+        if stored.as_deref() != Some(body) {
+            self.broken(format!("{} tells another outcome than is stored", result.subject));
         }
     }
 

@@ -343,7 +343,11 @@ fn pattern(text: &str) -> Pattern {
 }
 
 fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Reader, Fact>>> {
-    let mut agents = kunder_agents::all(&beginning().definitions);
+    // They keep no state: every life has the same ones.
+    static SHIPPED: OnceLock<Vec<Arc<dyn AnyAgent<Reader, Fact>>>> = OnceLock::new();
+    let mut agents = SHIPPED
+        .get_or_init(|| kunder_agents::all(&beginning().definitions))
+        .clone();
     agents.push(Arc::new(Chaos(CHAOS)));
     agents.push(Arc::new(Chaos(HAVOC)));
     agents

@@ -11,8 +11,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use kunder_testkit::chaos::PLANNED_PANICS;
 use kunder_testkit::plan::{CLASSES, Plan, Without};
 use kunder_testkit::run::{Ran, run, shrink};
+
+/// Half of a simulated day is asking for memory and giving it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "\
 usage: simulate [--seeds N] [--from SEED] [--seconds S] [--threads T]
@@ -40,8 +45,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Agents panic because they are told to; what the runtime makes of it is what counts.
-    std::panic::set_hook(Box::new(|_| {}));
+    // Agents panic because they are told to; what the runtime makes of it is what counts. Any other panic breaks a rule,
+    // and says where in the run of its seed alone.
+    let told = asked.seed.is_some();
+    std::panic::set_hook(Box::new(move |panic| {
+        let planned = panic
+            .payload_as_str()
+            .is_some_and(|text| PLANNED_PANICS.contains(&text));
+        if told && !planned {
+            eprintln!("{panic}\n{}", std::backtrace::Backtrace::capture());
+        }
+    }));
     let failed = match asked.seed {
         Some(seed) => one(seed, &asked),
         None => many(&asked),
