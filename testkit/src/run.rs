@@ -18,12 +18,13 @@ use crate::world::World;
 
 /// The day is over after this time: from then on nothing goes wrong.
 const DAY: SignedDuration = SignedDuration::from_hours(9);
-/// How long it may take until everything has come to rest after that.
-const EVENING: SignedDuration = SignedDuration::from_hours(12);
+/// How long it may take until everything has come to rest after that. The timekeeper's hourly look, which would wake what
+/// should have been woken long before, does not save a day.
+const EVENING: SignedDuration = SignedDuration::from_mins(20);
 /// Between two looks whether everything is at rest.
 const LOOK: SignedDuration = SignedDuration::from_secs(20);
-/// More steps than any day takes: a loop that never rests.
-const STEPS_MAX: u64 = 3_000_000;
+/// More steps than any day takes (some 5,000): a loop that never rests.
+const STEPS_MAX: u64 = 50_000;
 
 /// What came of a seed.
 #[derive(Clone, Debug, Default)]

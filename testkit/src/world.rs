@@ -319,6 +319,21 @@ impl World {
         answer.await.ok()
     }
 
+    /// No mailbox holds more than it may.
+    pub fn mailboxes_are_bounded(&self) {
+        let life = self.life();
+        let Some(runtime) = life.as_ref().map(|life| &life.service.runtime) else {
+            return;
+        };
+        let most = (self.plan.mailbox, runtime.config().window_max());
+        for load in runtime.loads() {
+            if load.places > most.0 || load.window > most.1 {
+                self.witness
+                    .broken(format!("a mailbox holds more than {most:?}: {load:?}"));
+            }
+        }
+    }
+
     /// From now on nothing goes wrong any more.
     pub fn heal(&self) {
         self.machine.note(|| "nothing goes wrong any more".to_owned());

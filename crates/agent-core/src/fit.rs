@@ -120,8 +120,8 @@ fn is_short((name, value): (&String, &Value), rows: usize) -> bool {
     }
 }
 
-/// The size of an outcome as JSON.
-fn bytes(outcome: &Outcome) -> usize {
+/// The size of an outcome as JSON, in bytes.
+pub(crate) fn bytes(outcome: &Outcome) -> usize {
     struct Counter(usize);
     impl std::io::Write for Counter {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

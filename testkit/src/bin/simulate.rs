@@ -141,6 +141,8 @@ fn one(seed: u64, asked: &Asked) -> bool {
 struct Sum {
     tasks: u64,
     steps: u64,
+    /// Of the longest day.
+    steps_most: u64,
     hits: BTreeMap<&'static str, u64>,
     failed: Vec<(u64, String)>,
 }
@@ -149,6 +151,7 @@ impl Sum {
     fn add(&mut self, seed: u64, ran: Ran) {
         self.tasks += ran.tasks as u64;
         self.steps += ran.steps;
+        self.steps_most = self.steps_most.max(ran.steps);
         for (what, times) in ran.hits {
             *self.hits.entry(what).or_default() += times;
         }
@@ -189,14 +192,15 @@ fn many(asked: &Asked) -> bool {
     let seeds = next.load(Ordering::Relaxed).min(asked.seeds);
     let a_second = |count: u64| count as f64 / elapsed.as_secs_f64();
     println!(
-        "{seeds} seeds from {} in {:.1} s on {} threads: {:.0} seeds/s per thread, {:.0} tasks/s, {} tasks, {} steps",
+        "{seeds} seeds from {} in {:.1} s on {} threads: {:.0} seeds/s per thread, {:.0} tasks/s, {} tasks, {} steps (at most {} a day)",
         asked.from,
         elapsed.as_secs_f64(),
         asked.threads,
         a_second(seeds) / asked.threads as f64,
         a_second(sum.tasks),
         sum.tasks,
-        sum.steps
+        sum.steps,
+        sum.steps_most
     );
     for (what, times) in &sum.hits {
         println!("  {times:>9} {what}");
