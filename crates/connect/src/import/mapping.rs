@@ -1,5 +1,6 @@
 //! A mapping that was read and checked: everything that can be known without a file to import is known here.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -106,6 +107,14 @@ impl Mapping {
     /// A file that cannot be read, whose header lacks a column that the mapping names, or a JSON document that is broken.
     pub fn open(&self, path: &Path) -> Result<Rows, ImportError> {
         Rows::open(self.plan.clone(), path)
+    }
+
+    /// As [`Mapping::open`], for bytes that are no file; `name` is what errors call them.
+    ///
+    /// # Errors
+    /// As [`Mapping::open`].
+    pub fn read(&self, name: &str, bytes: impl Read + Send + 'static) -> Result<Rows, ImportError> {
+        Rows::read(self.plan.clone(), name.to_owned(), bytes, None)
     }
 }
 

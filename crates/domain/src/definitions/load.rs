@@ -9,7 +9,7 @@ use super::error::{DefinitionError, DefinitionErrors};
 use super::{Definition, Definitions, file};
 
 /// The files an organisation consists of.
-const FILES: [&str; 7] = [
+pub(super) const FILES: [&str; 7] = [
     "organisation.yaml",
     "health.yaml",
     "onboarding.yaml",
