@@ -36,7 +36,11 @@ fn refused(payload: &str) -> Refusal {
 /// Everything that holds whatever the bytes are.
 fn check_any(payload: &[u8]) -> Result<(), TestCaseError> {
     let read_once = read(payload, LIMIT);
-    prop_assert_eq!(&read_once, &read(payload, LIMIT), "the same bytes, another answer");
+    prop_assert_eq!(
+        &read_once,
+        &read(payload, LIMIT),
+        "the same bytes, another answer"
+    );
     match read_once {
         Ok(envelope) => check_accepted(&envelope),
         Err(refusal) => check_refused(&refusal, payload),
@@ -67,14 +71,15 @@ fn check_refused(refusal: &Refusal, payload: &[u8]) -> Result<(), TestCaseError>
     if let Ok(fields) = object(payload, LIMIT) {
         let field = refusal.field.as_deref().unwrap_or_default();
         let named = field.split(['.', '[']).next().unwrap_or_default();
-        let known = FIELDS.iter().any(|(name, _)| *name == named) || fields.keys().any(|key| clip(key) == field);
+        let known =
+            FIELDS.iter().any(|(name, _)| *name == named) || fields.keys().any(|key| clip(key) == field);
         prop_assert!(known, "{:?} is no field of it", field);
     }
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(cases(1_500))]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn a_damaged_envelope_is_read_as_it_stands_or_refused_by_field(payload in damaged()) {
@@ -91,7 +96,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn bytes_of_any_kind(payload in prop::collection::vec(any::<u8>(), 0..64)) {

@@ -183,13 +183,19 @@ fn a_part_that_is_given_under_two_spellings_is_refused() {
     );
     let null = r#"{"taskId":"t","context":{"customer":"Alfa","kund":null,"health":null}}"#;
     let task = read(null.as_bytes(), LIMIT).unwrap().task;
-    assert_eq!((task.context.customer.as_deref(), task.context.health), (Some("Alfa"), None));
+    assert_eq!(
+        (task.context.customer.as_deref(), task.context.health),
+        (Some("Alfa"), None)
+    );
 }
 
 /// A refusal travels in headers and in messages with a limit.
 #[test]
 fn a_refusal_is_short_and_on_one_line() {
-    let long = format!("{{\"taskId\":\"t\",\"protocol\":\"a\\n{}\"}}", "x".repeat(100_000));
+    let long = format!(
+        "{{\"taskId\":\"t\",\"protocol\":\"a\\n{}\"}}",
+        "x".repeat(100_000)
+    );
     let told = read(long.as_bytes(), LIMIT).unwrap_err().to_string();
     assert!(told.len() < 200 && !told.contains('\n'), "{told}");
 }

@@ -35,17 +35,26 @@ fn check_any(text: &str) -> Result<(), TestCaseError> {
             prop_assert!(known);
         }
         Parsed::Command(command) => {
-            let quick = QUICK_COMMANDS.iter().find(|quick| quick.command == command.command);
+            let quick = QUICK_COMMANDS
+                .iter()
+                .find(|quick| quick.command == command.command);
             let quick = quick.expect("a command of the list");
             prop_assert_eq!(quick.agent, command.agent);
             if let Some(customer) = &command.customer {
                 prop_assert!(quick.takes_customer());
-                prop_assert!(text.contains(customer.as_str()), "{:?} was never written", customer);
+                prop_assert!(
+                    text.contains(customer.as_str()),
+                    "{:?} was never written",
+                    customer
+                );
                 prop_assert!(!customer.trim().is_empty() && customer.trim() == customer);
                 // Asked again in the words of the help, it is the same command for the same customer.
                 let usage = quick.usage(Locale::Sv).replace("[kund]", customer);
                 let again = understood(&usage);
-                prop_assert_eq!((again.command, again.customer), (command.command, command.customer.clone()));
+                prop_assert_eq!(
+                    (again.command, again.customer),
+                    (command.command, command.customer.clone())
+                );
             }
         }
     }
@@ -59,9 +68,22 @@ fn form() -> impl Strategy<Value = (&'static QuickCommand, Vec<&'static str>, bo
     let forms: Vec<_> = QUICK_COMMANDS
         .iter()
         .flat_map(|quick| quick.forms.iter().map(move |form| (quick, form)))
-        .map(|(quick, form)| (quick, form.words.iter().map(|word| accented(word)).collect(), form.slot))
+        .map(|(quick, form)| {
+            (
+                quick,
+                form.words.iter().map(|word| accented(word)).collect(),
+                form.slot,
+            )
+        })
         .collect();
     select(forms)
+}
+
+/// Those that a customer belongs to.
+fn form_with_customer() -> impl Strategy<Value = (&'static QuickCommand, Vec<&'static str>)> {
+    form().prop_filter_map("takes no customer", |(quick, words, slot)| {
+        slot.then_some((quick, words))
+    })
 }
 
 fn accented(word: &'static str) -> &'static str {
@@ -75,7 +97,19 @@ fn accented(word: &'static str) -> &'static str {
 
 /// A customer that begins and ends with a letter or a digit.
 fn customer() -> BoxedStrategy<String> {
-    let odd = ["Örebro IF", "A", "3M", "Åsa & Co", "O'Neill", "x.se", "北京", "A\u{30A}re", "Kör AB", "for AB", "Info"];
+    let odd = [
+        "Örebro IF",
+        "A",
+        "3M",
+        "Åsa & Co",
+        "O'Neill",
+        "x.se",
+        "北京",
+        "A\u{30A}re",
+        "Kör AB",
+        "for AB",
+        "Info",
+    ];
     prop_oneof![
         select(odd.to_vec()).prop_map(str::to_owned),
         "[A-Za-zÅÄÖåäö0-9][A-Za-zåäö0-9 &.,-]{0,12}[a-zåäö0-9]",
@@ -97,7 +131,16 @@ struct Hand {
 fn hand() -> impl Strategy<Value = Hand> {
     let large = prop::collection::vec(any::<bool>(), 5);
     let blanks = select(&[" ", "  ", "\t", "-", " – ", "\u{A0}", "\n"][..]);
-    let quotes = select(&[("", ""), ("\"", "\""), ("”", "”"), ("«", "»"), ("  ", " "), ("\u{FEFF}", "\u{200B}")][..]);
+    let quotes = select(
+        &[
+            ("", ""),
+            ("\"", "\""),
+            ("”", "”"),
+            ("«", "»"),
+            ("  ", " "),
+            ("\u{FEFF}", "\u{200B}"),
+        ][..],
+    );
     let end = select(&["", "!", ".", " ?", "…"][..]);
     (large, any::<bool>(), any::<bool>(), blanks, quotes, end).prop_map(
         |(large, decomposed, plain, blanks, quotes, end)| Hand {
@@ -167,7 +210,7 @@ fn mistyped(word: &str, typo: Typo, place: Index) -> String {
 }
 
 proptest! {
-    #![proptest_config(cases(1_500))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn texts_of_any_kind(
@@ -182,22 +225,21 @@ proptest! {
 
     /// S0-19.
     #[test]
-    fn however_it_is_written_it_is_the_same_command((quick, words, slot) in form(), hand in hand()) {
+    fn however_it_is_written_it_is_the_same_command((quick, words, _) in form(), hand in hand()) {
         let text = format!("{}{}{}{}", hand.quotes.0, hand.write(&words), hand.end, hand.quotes.1);
         check_any(&text)?;
         let command = understood(&text);
         prop_assert_eq!((command.agent, command.command), (quick.agent, quick.command));
-        prop_assert!(command.customer.is_none(), "{:?} {}", command, slot);
+        prop_assert_eq!(command.customer, None);
     }
 
     #[test]
     fn a_customer_comes_back_as_written(
-        (quick, words, slot) in form(),
+        (quick, words) in form_with_customer(),
         hand in hand(),
         customer in customer(),
         around in select(&[("", ""), ("\"", "\""), ("[", "]"), (" ", " "), ("»", "«"), ("…", "")][..]),
     ) {
-        prop_assume!(slot);
         let text = format!("{} {}{customer}{}", hand.write(&words), around.0, around.1);
         check_any(&text)?;
         let command = understood(&text);

@@ -118,6 +118,20 @@ fn composed_and_decomposed_letters_are_the_same() {
     }
 }
 
+/// What was folded stays as it is: signs that come apart into a small letter late, or into no letter.
+#[test]
+fn folding_twice_is_folding_once() {
+    for (text, expected) in [
+        ("¼", "14"),
+        ("𝐀Å", "aa"),
+        ("İ ﷺ", "i صلىاللهعليهوسلم"),
+        ("ﬁn", "fin"),
+    ] {
+        assert_eq!(folded(text), expected);
+        assert_eq!(folded(&folded(text)), expected);
+    }
+}
+
 #[test]
 fn one_typo_in_the_command_is_forgiven_and_two_are_not() {
     check(

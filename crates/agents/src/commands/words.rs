@@ -31,9 +31,10 @@ pub(super) fn words(text: &str) -> Vec<Word> {
             inside = true;
         }
         if let Some(word) = words.last_mut() {
-            let lower = letter.to_lowercase().nfkd();
+            // Taken apart before and after: some signs have small letters only in their parts, some only then have parts.
+            let parts = std::iter::once(letter).nfkd().flat_map(char::to_lowercase).nfkd();
             word.folded
-                .extend(lower.filter(|letter| !is_combining_mark(*letter)));
+                .extend(parts.filter(|letter| letter.is_alphanumeric() && !is_combining_mark(*letter)));
         }
     }
     words.retain(|word| !word.folded.is_empty());

@@ -8,7 +8,7 @@ use encoding_rs::{Encoding, UTF_8};
 use jiff::tz::TimeZone;
 use serde_saphyr::{RenderOptions, SnippetMode};
 
-use super::error::{ImportError, MappingError, file_name};
+use super::error::{ImportError, MappingError, file_name, one_line};
 use super::field::{Field, Reads};
 use super::layout::{Layout, Problem};
 use super::mapping_file::{MappingFile, Only};
@@ -89,7 +89,7 @@ impl Mapping {
         let plan = check(file, name).map_err(|(line, message)| MappingError {
             file: name.to_owned(),
             line: Some(line).filter(|line| *line > 0),
-            message,
+            message: one_line(&message),
             hint: Some(HINT.to_owned()),
         })?;
         Ok(Self { plan: Arc::new(plan) })
@@ -216,7 +216,7 @@ fn yaml_error(error: &serde_saphyr::Error, name: &str) -> MappingError {
     MappingError {
         file: name.to_owned(),
         line,
-        message: without_place(&message),
+        message: one_line(&without_place(&message)),
         hint: Some(HINT.to_owned()),
     }
 }

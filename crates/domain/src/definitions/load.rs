@@ -105,11 +105,6 @@ impl Loading<'_> {
     }
 
     fn error(&mut self, file: &str, what: String, mend: String) {
-        self.errors.push(DefinitionError {
-            file: file.to_owned(),
-            line: None,
-            what,
-            mend,
-        });
+        self.errors.push(DefinitionError::new(file, None, &what, &mend));
     }
 }

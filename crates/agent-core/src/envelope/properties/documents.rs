@@ -24,11 +24,33 @@ impl fmt::Display for Document {
 }
 
 const ODD_TEXTS: [&str; 17] = [
-    "", " ", "\0", "\u{FEFF}", "a\nb", "Å", "A\u{30A}", "İ", "ß", "\u{202E}", "🦀", "sv", "2026-02-30", "a.*", "$SYS",
-    "00-x", "null",
+    "",
+    " ",
+    "\0",
+    "\u{FEFF}",
+    "a\nb",
+    "Å",
+    "A\u{30A}",
+    "İ",
+    "ß",
+    "\u{202E}",
+    "🦀",
+    "sv",
+    "2026-02-30",
+    "a.*",
+    "$SYS",
+    "00-x",
+    "null",
 ];
 const ODD_NUMBERS: [&str; 9] = [
-    "-0.0", "1e308", "5e-324", "18446744073709551615", "-9223372036854775808", "0.1", "122416294033786585", "1e23",
+    "-0.0",
+    "1e308",
+    "5e-324",
+    "18446744073709551615",
+    "-9223372036854775808",
+    "0.1",
+    "122416294033786585",
+    "1e23",
     "2.2250738585072011e-308",
 ];
 
@@ -72,8 +94,8 @@ pub(super) fn any_value() -> BoxedStrategy<Value> {
 /// Names of the envelope and of its parts, in odd cases too, and names of nothing.
 pub(super) fn any_key() -> BoxedStrategy<String> {
     let inner = [
-        "customer", "kund", "klant", "health", "hälsa", "history", "command", "kommando", "text", "params", "metric",
-        "op", "value", "unit", "id", "name", "asOf", "ASOF", "locale", "Locale",
+        "customer", "kund", "klant", "health", "hälsa", "history", "command", "kommando", "text", "params",
+        "metric", "op", "value", "unit", "id", "name", "asOf", "ASOF", "locale", "Locale",
     ];
     prop_oneof![
         4 => any::<Index>().prop_map(|place| place.get(&FIELDS).0.to_owned()),
@@ -120,7 +142,11 @@ impl Written {
             } else {
                 letter.to_string()
             };
-            if at == place { format!("{}{letter}", self.sign) } else { letter }
+            if at == place {
+                format!("{}{letter}", self.sign)
+            } else {
+                letter
+            }
         });
         letters.collect()
     }
@@ -133,21 +159,33 @@ fn valid(name: &'static str) -> BoxedStrategy<Value> {
         "taskId" => "[a-zåäö0-9/. -]{0,20}[a-z]".prop_map(Value::from).boxed(),
         "context" => context(),
         "instruction" => (".{0,9}", "[a-z-]{1,9}", any_value())
-            .prop_map(|(text, command, value)| json!({"text": text, "command": command, "params": {"p": value}}))
+            .prop_map(
+                |(text, command, value)| json!({"text": text, "command": command, "params": {"p": value}}),
+            )
             .boxed(),
         "acceptanceCriteria" => prop::collection::vec(criterion(), 0..4)
             .prop_map(Value::from)
             .boxed(),
-        "deadline" => select(&["2026-11-22T10:00:00Z", "2026-11-22T10:00:00.5Z", "1970-01-01T00:00:00Z"][..])
-            .prop_map(Value::from)
-            .boxed(),
+        "deadline" => select(
+            &[
+                "2026-11-22T10:00:00Z",
+                "2026-11-22T10:00:00.5Z",
+                "1970-01-01T00:00:00Z",
+            ][..],
+        )
+        .prop_map(Value::from)
+        .boxed(),
         "locale" => select(&["sv", "en"][..]).prop_map(Value::from).boxed(),
         "asOf" => select(&["2026-02-28", "2024-02-29", "-000001-01-01"][..])
             .prop_map(Value::from)
             .boxed(),
         "dryRun" => Just(json!(true)).boxed(),
-        "replyTo" => "[a-zA-Z0-9_-]{1,9}(\\.[a-z0-9=]{1,5}){0,3}".prop_map(Value::from).boxed(),
-        "traceparent" => "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}".prop_map(Value::from).boxed(),
+        "replyTo" => "[a-zA-Z0-9_-]{1,9}(\\.[a-z0-9=]{1,5}){0,3}"
+            .prop_map(Value::from)
+            .boxed(),
+        "traceparent" => "00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
+            .prop_map(Value::from)
+            .boxed(),
         _ => any_text(),
     }
 }
@@ -163,16 +201,21 @@ fn criterion() -> BoxedStrategy<Value> {
     let op = select(&["<", "<=", "=", "!=", ">", ">="][..]);
     prop_oneof![
         ".{0,9}".prop_map(Value::from),
-        ("[a-z.]{1,9}", op, number()).prop_map(|(metric, op, value)| json!({"metric": metric, "op": op, "value": value})),
+        ("[a-z.]{1,9}", op, number())
+            .prop_map(|(metric, op, value)| json!({"metric": metric, "op": op, "value": value})),
     ]
     .boxed()
 }
 
 /// A valid envelope under the canonical names: `taskId` and some of the others.
 pub(super) fn document() -> BoxedStrategy<Document> {
-    let others = FIELDS.iter().filter(|(name, _)| *name != "taskId").map(|(name, _)| {
-        prop::option::weighted(0.4, valid(name)).prop_map(|value| value.map(|value| ((*name).to_owned(), value)))
-    });
+    let others = FIELDS
+        .iter()
+        .filter(|(name, _)| *name != "taskId")
+        .map(|(name, _)| {
+            prop::option::weighted(0.4, valid(name))
+                .prop_map(|value| value.map(|value| ((*name).to_owned(), value)))
+        });
     (valid("taskId"), others.collect::<Vec<_>>())
         .prop_map(|(id, others)| {
             let others = others.into_iter().flatten();
@@ -190,7 +233,10 @@ pub(super) fn spelled() -> BoxedStrategy<(Document, Document)> {
                 let (alias, written) = &spellings[place];
                 let (_, aliases) = FIELDS.iter().find(|(field, _)| field == name).unwrap();
                 let inner = &spellings[FIELDS.len()..];
-                (written.of(aliases[alias.index(aliases.len())]), respelled(value, inner))
+                (
+                    written.of(aliases[alias.index(aliases.len())]),
+                    respelled(value, inner),
+                )
             };
             let other = Document(document.0.iter().enumerate().map(other).collect());
             (document, other)
@@ -260,7 +306,10 @@ pub(super) fn damaged() -> BoxedStrategy<Payload> {
         2 => (any_key(), any_value()).prop_map(|(name, value)| Damage::More(name, value)),
     ];
     let spelled = spelled().prop_map(|(_, other)| other);
-    let fields = (prop_oneof![document(), spelled], prop::collection::vec(damage, 0..3))
+    let fields = (
+        prop_oneof![document(), spelled],
+        prop::collection::vec(damage, 0..3),
+    )
         .prop_map(|(document, damages)| damages.into_iter().fold(document, hurt).to_string().into_bytes());
     let bytes = prop::collection::vec((any::<Index>(), any::<u8>(), 0_u8..4), 0..3);
     (fields, prop_oneof![3 => Just(Vec::new()), 1 => bytes])

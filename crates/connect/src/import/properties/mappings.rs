@@ -66,12 +66,58 @@ records:
 /// What stands where a value should.
 fn odd_value() -> BoxedStrategy<String> {
     let odd = [
-        "", "~", "true", "7", "-1", "1e999", "[]", "{}", "[a, a]", "\"\"", "\" \"", "\"", "|", "&a b", "*a", "csv", "blank",
-        "json", "jsonl", "tab", "utf-16le", "macintosh", "iso-2022-jp", "replacement", "../../etc/passwd", "Europe/Nowhere",
-        "\"%s\"", "\"%999d\"", "\"%:::z\"", "\"%\"", "\"%-5Y%j\"", "\"%Q\"", "\"%G-W%V-%u\"", "\"%10000000000Y\"",
-        "\"{\"", "\"{a}}\"", "\"{}\"", "{value: SEK, column: a}", "{column: day, date: \"%s\"}", "{value: \"1e5\"}",
-        "{column: amount, decimal: \"€\"}", "{column: name, map: {\"*\": \"\"}}", "{column: a, when: absent}", "negative",
-        "{template: \"{name}{{}}{day}\"}", "\u{FEFF}", "\0", "\u{85}", "a.b.c", "....", "\u{202E}", "{column: gone}",
+        "",
+        "~",
+        "true",
+        "7",
+        "-1",
+        "1e999",
+        "[]",
+        "{}",
+        "[a, a]",
+        "\"\"",
+        "\" \"",
+        "\"",
+        "|",
+        "&a b",
+        "*a",
+        "csv",
+        "blank",
+        "json",
+        "jsonl",
+        "tab",
+        "utf-16le",
+        "macintosh",
+        "iso-2022-jp",
+        "replacement",
+        "../../etc/passwd",
+        "Europe/Nowhere",
+        "\"%s\"",
+        "\"%999d\"",
+        "\"%:::z\"",
+        "\"%\"",
+        "\"%-5Y%j\"",
+        "\"%Q\"",
+        "\"%G-W%V-%u\"",
+        "\"%10000000000Y\"",
+        "\"{\"",
+        "\"{a}}\"",
+        "\"{}\"",
+        "{value: SEK, column: a}",
+        "{column: day, date: \"%s\"}",
+        "{value: \"1e5\"}",
+        "{column: amount, decimal: \"€\"}",
+        "{column: name, map: {\"*\": \"\"}}",
+        "{column: a, when: absent}",
+        "negative",
+        "{template: \"{name}{{}}{day}\"}",
+        "\u{FEFF}",
+        "\0",
+        "\u{85}",
+        "a.b.c",
+        "....",
+        "\u{202E}",
+        "{column: gone}",
     ];
     prop_oneof![
         5 => select(odd.to_vec()).prop_map(str::to_owned),
@@ -95,7 +141,8 @@ pub(super) fn damaged_mapping() -> BoxedStrategy<String> {
                 match kind {
                     // Of one of the line's values, or of all of them.
                     0 | 1 => {
-                        let ends: Vec<usize> = lines[at].match_indices(": ").map(|(end, _)| end + 2).collect();
+                        let ends: Vec<usize> =
+                            lines[at].match_indices(": ").map(|(end, _)| end + 2).collect();
                         let from = if ends.is_empty() { 0 } else { *place.get(&ends) };
                         let rest = lines[at][from..].find([',', '}']).filter(|_| kind == 0);
                         let rest = rest.map_or(String::new(), |to| lines[at][from + to..].to_owned());

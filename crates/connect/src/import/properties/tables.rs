@@ -1,5 +1,7 @@
 //! Orders to import: the same rows in every format and hand, lines that are wrong, and files that were damaged.
 
+use std::fmt;
+
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::json;
@@ -39,21 +41,29 @@ pub(super) struct Style {
 
 pub(super) fn style() -> impl Strategy<Value = Style> {
     let format = select(&["csv", "csv", "blank", "json", "jsonl"][..]);
-    let written = (any::<bool>(), any::<bool>(), 0_usize..4, any::<bool>(), any::<bool>());
+    let written = (
+        any::<bool>(),
+        any::<bool>(),
+        0_usize..4,
+        any::<bool>(),
+        any::<bool>(),
+    );
     let end = select(&["\n", "\r\n", "\r"][..]);
-    (format, select(&[',', ';', '\t', '|'][..]), end, written).prop_map(|(format, delimiter, end, written)| {
-        let (quoted, padded, turned, mark, last_end) = written;
-        Style {
-            format,
-            delimiter,
-            quoted,
-            padded,
-            turned,
-            end,
-            mark,
-            last_end,
-        }
-    })
+    (format, select(&[',', ';', '\t', '|'][..]), end, written).prop_map(
+        |(format, delimiter, end, written)| {
+            let (quoted, padded, turned, mark, last_end) = written;
+            Style {
+                format,
+                delimiter,
+                quoted,
+                padded,
+                turned,
+                end,
+                mark,
+                last_end,
+            }
+        },
+    )
 }
 
 impl Style {
@@ -79,7 +89,8 @@ impl Style {
 
     fn row(&self, cells: &[&str]) -> String {
         let mut cells: Vec<String> = cells.iter().map(|cell| self.cell(cell)).collect();
-        cells.rotate_left(self.turned);
+        let turned = self.turned % cells.len();
+        cells.rotate_left(turned);
         match self.format {
             "blank" => cells.join(if self.padded { "   " } else { " " }),
             _ => cells.join(&self.delimiter.to_string()),
@@ -87,7 +98,11 @@ impl Style {
     }
 
     pub(super) fn bytes(&self, lines: &[Vec<u8>]) -> Vec<u8> {
-        let mut bytes = if self.mark { b"\xEF\xBB\xBF".to_vec() } else { Vec::new() };
+        let mut bytes = if self.mark {
+            b"\xEF\xBB\xBF".to_vec()
+        } else {
+            Vec::new()
+        };
         bytes.extend(lines.join(self.end.as_bytes()));
         if self.last_end {
             bytes.extend(self.end.as_bytes());
@@ -103,7 +118,11 @@ pub(super) fn mapping(style: &Style) -> String {
         ("csv", delimiter) => format!("delimiter: \"{delimiter}\"\n"),
         _ => String::new(),
     };
-    let path = if style.format == "json" { "path: data.orders\n" } else { "" };
+    let path = if style.format == "json" {
+        "path: data.orders\n"
+    } else {
+        ""
+    };
     format!(
         "format: {}
 {delimiter}{path}source: Shop
@@ -163,7 +182,8 @@ pub(super) fn document_of(orders: &[Order], style: &Style) -> Vec<u8> {
 pub(super) fn orders() -> BoxedStrategy<Vec<Order>> {
     let name = prop_oneof![
         "[A-Za-zÅÄÖåäö0-9&.'#/+-]{1,9}",
-        select(&["ÅÄÖ", "A\u{30A}", "北京", "5''", "x\u{202E}y", "🦀", "null", "0"][..]).prop_map(str::to_owned),
+        select(&["ÅÄÖ", "A\u{30A}", "北京", "5''", "x\u{202E}y", "🦀", "null", "0"][..])
+            .prop_map(str::to_owned),
     ];
     let order = ("[0-9]{1,3}", 1_u8..29, 0_u32..2_000_000, 0_u32..4, name).prop_map(
         |(customer, day, amount, decimals, name)| Order {
@@ -205,20 +225,58 @@ pub(super) fn bad_line(kind: Index, style: &Style) -> Vec<u8> {
             row(["7", "2024-01-01", "1\0", "x"]),
             row(["7", "2024-01-01", "99999999999999999999999999999999", "x"]),
             [row(["7", "2024-01-01", "1", "x"]), b"\xC3".to_vec()].concat(),
-            [row(["7", "2024-01-01", "1", "x"]), style.row(&["", "a"]).into_bytes(), b" y z".to_vec()].concat(),
+            [
+                row(["7", "2024-01-01", "1", "x"]),
+                style.row(&["", "a"]).into_bytes(),
+                b" y z".to_vec(),
+            ]
+            .concat(),
         ],
     };
     kind.get(&lines).clone()
 }
 
+/// Bytes that print as the text they nearly are.
+#[derive(Clone)]
+pub(super) struct Bytes(pub Vec<u8>);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "b\"{}\"", self.0.escape_ascii())
+    }
+}
+
 /// A file in which some bytes went wrong, and how it was written before.
-pub(super) fn damaged() -> BoxedStrategy<(Style, Vec<u8>)> {
+pub(super) fn damaged() -> BoxedStrategy<(Style, Bytes)> {
     let piece = prop_oneof![
         any::<u8>().prop_map(|byte| vec![byte]),
         select(
             &[
-                "\"", "\"\"", "\n", "\r", "\r\n", "\0", "\u{FEFF}", ",", ";", "{", "}", "[", "]", ":", "\\", "\\u0000",
-                "\\ud800", "null", "1e9999999999", "-", "é", "\u{2028}", "\"\n\"", "\t", " ",
+                "\"",
+                "\"\"",
+                "\n",
+                "\r",
+                "\r\n",
+                "\0",
+                "\u{FEFF}",
+                ",",
+                ";",
+                "{",
+                "}",
+                "[",
+                "]",
+                ":",
+                "\\",
+                "\\u0000",
+                "\\ud800",
+                "null",
+                "1e9999999999",
+                "-",
+                "é",
+                "\u{2028}",
+                "\"\n\"",
+                "\t",
+                " ",
             ][..],
         )
         .prop_map(|text| text.as_bytes().to_vec()),
@@ -238,7 +296,7 @@ pub(super) fn damaged() -> BoxedStrategy<(Style, Vec<u8>)> {
             if let Some(end) = end {
                 bytes.truncate(end.index(bytes.len() + 1));
             }
-            (style, bytes)
+            (style, Bytes(bytes))
         })
         .boxed()
 }
