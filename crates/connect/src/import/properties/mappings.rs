@@ -7,61 +7,11 @@ use proptest::sample::{Index, select};
 pub(super) fn mappings() -> Vec<&'static str> {
     vec![
         include_str!("../../../../../examples/cdnow/map.yaml"),
-        CSV,
-        JSON,
-        JSON_LINES,
+        include_str!("csv.yaml"),
+        include_str!("json.yaml"),
+        include_str!("jsonl.yaml"),
     ]
 }
-
-const CSV: &str = r#"format: csv
-delimiter: ";"
-header: true
-columns: [customer, day, amount, name]
-encoding: windows-1252
-source: CRM
-actor: {column: name, default: Anna}
-time_zone: Europe/Stockholm
-key: [customer, day]
-customer: {template: "K{customer}"}
-observed: {column: day, date: "%Y-%m-%d"}
-only: {column: name, not: [utkast], when: present}
-records:
-  - invoice:
-      number: customer
-      amount: {column: amount, decimal: ",", thousands: " "}
-      currency: {value: SEK}
-      credit_note: negative
-  - subscription: {name: name, monthly: amount, currency: {value: EUR}, start: day, end: {column: slut, when: present}}
-  - opportunity: {title: name, status: {value: won}, value: amount, currency: {value: SEK}, probability: {value: "60 %"}}
-"#;
-
-const JSON: &str = r#"format: json
-path: data.orders
-source: Shop
-customer: customer
-observed: day
-records:
-  - profile: {name: name, status: {column: name, map: {x: churned, "*": active}}}
-    once: true
-  - contact: {key: name, name: name, role: {value: other}, verified: {value: true}, email: {column: mail, when: present}}
-  - todo: {key: name, text: name, due: day, priority: {value: high}, done: {column: klar, when: present}}
-"#;
-
-const JSON_LINES: &str = r#"format: jsonl
-source: Shop
-customer: customer
-records:
-  - touchpoint: {channel: {value: call}, summary: name, with: {column: a.b.0, when: present}}
-    observed: {column: day, date: "%Y-%m-%d"}
-    actor: {value: Bo}
-    only: {column: name, is: [möte, samtal]}
-  - service: {key: name, name: name, status: {value: agreed}}
-    observed: day
-  - feedback: {service: name, text: name}
-    observed: day
-  - survey: {score: {column: amount, default: "7"}, comment: name}
-    observed: {column: day, default: "2024-01-01"}
-"#;
 
 /// What stands where a value should.
 fn odd_value() -> BoxedStrategy<String> {
