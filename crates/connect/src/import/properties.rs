@@ -89,7 +89,7 @@ fn check_facts(mapping: &Mapping, facts: &[Fact]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(cases(400))]
+    #![proptest_config(cases(250))]
 
     #[test]
     fn a_damaged_file_loses_rows_and_nothing_else(

@@ -206,7 +206,7 @@ pub(super) fn orders() -> BoxedStrategy<Vec<Order>> {
 /// A line that is no row, whatever stands around it.
 pub(super) fn bad_line(kind: Index, style: &Style) -> Vec<u8> {
     let row = |cells: [&str; 4]| style.row(&cells).into_bytes();
-    let lines: Vec<Vec<u8>> = match style.format {
+    let mut lines: Vec<Vec<u8>> = match style.format {
         "jsonl" => vec![
             b"{".to_vec(),
             b"[]".to_vec(),
@@ -233,6 +233,10 @@ pub(super) fn bad_line(kind: Index, style: &Style) -> Vec<u8> {
             .concat(),
         ],
     };
+    if style.format == "csv" {
+        // A quote that is lost costs its own line, whatever would close it.
+        lines.push(format!("\"7{0}2024-01-01{0}1{0}x", style.delimiter).into_bytes());
+    }
     kind.get(&lines).clone()
 }
 
