@@ -216,6 +216,18 @@ fn nothing_is_guessed() {
     );
 }
 
+/// What stands far behind makes no command of it, and costs nothing.
+#[test]
+fn only_the_beginning_of_a_text_is_compared() {
+    let near = format!("{} pipeline", "hej ".repeat(11));
+    let far = format!("{} pipeline", "hej ".repeat(12));
+    let suggested = |text: &str| match parse(text) {
+        Parsed::Unknown { suggestions } => suggestions.len(),
+        Parsed::Command(command) => panic!("{command:?}"),
+    };
+    assert_eq!((suggested(&near), suggested(&far)), (1, QUICK_COMMANDS.len()));
+}
+
 #[test]
 fn help_lists_all_commands_in_the_language_asked_for() {
     expect![[r#"
