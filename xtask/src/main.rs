@@ -5,6 +5,7 @@ mod command;
 mod complaint;
 mod coverage;
 mod crash_ledger;
+mod fuzz;
 mod guarantees;
 mod layers;
 mod nats_servers;
@@ -58,6 +59,8 @@ enum Chore {
     },
     /// Kill `kunder serve` and nats-server under load, over and over, and print what was lost and what came twice
     CrashLedger(crash_ledger::Kills),
+    /// Give each parser a million inputs made by a fuzzer, and print what panicked, hung or blew up
+    Fuzz(fuzz::Runs),
     /// Check that every sentence of GUARANTEES.md names a test that exists
     Guarantees,
 }
@@ -84,6 +87,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
             }
         }
         Chore::CrashLedger(kills) => crash_ledger::run(root, &kills)?,
+        Chore::Fuzz(runs) => fuzz::run(root, &runs)?,
         Chore::Guarantees => println!("{}", guarantees::check(root)?),
     }
     Ok(())
