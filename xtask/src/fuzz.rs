@@ -13,15 +13,15 @@ use crate::{command, tools};
 
 /// A program of `fuzz/targets`, and the longest input it gets, in bytes.
 const TARGETS: [(&str, usize); 6] = [
-    ("envelope", 4_096),
+    ("envelope", 8_192),
     ("command", 512),
     ("import", 4_096),
     ("mapping", 4_096),
     ("definitions", 8_192),
     ("condition", 512),
 ];
-/// An input that takes longer, in seconds, counts as a hang.
-const HANG_S: u32 = 5;
+/// An input that takes longer, in seconds of the wall clock, counts as a hang: long, for a busy machine stands still for seconds.
+const HANG_S: u32 = 60;
 /// A process that takes more memory, in MiB, has met an input that blows up.
 const MEMORY_MB: u32 = 1_024;
 
