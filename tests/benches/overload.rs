@@ -123,7 +123,11 @@ async fn round(seconds: Duration, demand: Demand) -> Round {
         .expect("the clients end");
     ended.await.expect("the door ends");
     let counts = bench.served.by_requester.iter();
-    let jain = jain(&counts.map(|count| count.load(Ordering::Relaxed)).collect::<Vec<_>>());
+    let jain = jain(
+        &counts
+            .map(|count| count.load(Ordering::Relaxed))
+            .collect::<Vec<_>>(),
+    );
     bench.runtime.drain().await;
     Round {
         goodput,
