@@ -232,6 +232,11 @@ impl Journal<Fact> for FaultyStore {
         self.store.status(task).await
     }
 
+    async fn knows(&self, task: &TaskId) -> Result<bool, JournalError> {
+        self.read().await?;
+        self.store.knows(task).await
+    }
+
     async fn list(&self, before: Option<u64>, limit: usize) -> Result<Vec<TaskStatus>, JournalError> {
         self.read().await?;
         self.store.list(before, limit).await

@@ -21,7 +21,7 @@ pub struct FaultyJournal {
     pub refused_commits: AtomicU32,
     /// Reads of the queue that never come back.
     pub hangs: AtomicU32,
-    /// Tasks that were to be accepted, and questions how one stands.
+    /// Tasks that were to be accepted, and questions how one stands or whether it is known.
     pub accepts: AtomicU32,
     pub questions: AtomicU32,
     /// Reads of the queue, one per agent, with which a runtime starts: before there are actors, nothing goes wrong.
@@ -101,6 +101,11 @@ impl Journal<Fact> for FaultyJournal {
     async fn status(&self, task: &TaskId) -> Result<Option<TaskStatus>, JournalError> {
         self.questions.fetch_add(1, Ordering::AcqRel);
         self.store.status(task).await
+    }
+
+    async fn knows(&self, task: &TaskId) -> Result<bool, JournalError> {
+        self.questions.fetch_add(1, Ordering::AcqRel);
+        self.store.knows(task).await
     }
 
     async fn list(&self, before: Option<u64>, limit: usize) -> Result<Vec<TaskStatus>, JournalError> {

@@ -225,6 +225,10 @@ async fn a_refusal_costs_one_question_and_no_write() {
     }
     assert_eq!(journal.accepts.load(Ordering::Acquire), accepts);
     assert_eq!(journal.questions.load(Ordering::Acquire), questions + 100);
+    // Who sends the same task again is told what it was told before, and another body is another task.
+    assert!(submit(task("queued", "gate", None)).await.unwrap().known);
+    let other = submit(task("queued", "note", None)).await.unwrap_err();
+    assert_eq!(other.code, RefusalCode::Conflict);
     assert_eq!(store.counts().await.unwrap().accepted, 2);
     world.script.open_gate();
     runtime.drain().await;

@@ -201,6 +201,11 @@ pub trait Journal<C: Send + 'static>: Send + Sync + 'static {
 
     async fn status(&self, task: &TaskId) -> Result<Option<TaskStatus>, JournalError>;
 
+    /// Whether a task was accepted. Asked for each one that is to be refused, so it should cost next to nothing.
+    async fn knows(&self, task: &TaskId) -> Result<bool, JournalError> {
+        Ok(self.status(task).await?.is_some())
+    }
+
     /// The newest tasks first, those numbered below `before`; pages of larger tasks are left out.
     async fn list(&self, before: Option<u64>, limit: usize) -> Result<Vec<TaskStatus>, JournalError>;
 

@@ -114,6 +114,14 @@ impl Journal<Fact> for SqliteStore {
         Ok(self.read(|connection| tasks::status_of(connection, task.as_str(), now))?)
     }
 
+    async fn knows(&self, task: &TaskId) -> Result<bool, JournalError> {
+        let known = self.inner.readers.look(|connection| {
+            let mut known = connection.prepare_cached(KNOWN)?;
+            Ok(known.exists(params![task.as_str()])?)
+        });
+        Ok(known?)
+    }
+
     async fn list(&self, before: Option<u64>, limit: usize) -> Result<Vec<TaskStatus>, JournalError> {
         let now = self.inner.clock.now();
         let before = before.map_or(i64::MAX, signed);
@@ -229,6 +237,9 @@ enum Found {
 pub(crate) fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
+
+/// Task.
+pub(crate) const KNOWN: &str = "SELECT 1 FROM tasks WHERE task_id = ?1";
 
 /// Agent, number, now, limit.
 pub(crate) fn queued_sql() -> String {

@@ -177,6 +177,13 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update_and_check(None, "journal_size_limit", 67_108_864, |_| Ok(()))?;
     connection.set_prepared_statement_cache_capacity(128);
+    keep_plans(connection)
+}
+
+/// Has a prepared statement keep its plan whatever is bound to it. Otherwise SQLite prepares every statement that could
+/// use a partial index anew each time another value is bound, which costs many times what the statement does.
+pub(crate) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 

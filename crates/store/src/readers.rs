@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::Failure;
+use crate::open::keep_plans;
 
 /// Connections that are kept while nobody reads.
 const IDLE_MAX: usize = 4;
@@ -27,17 +28,31 @@ impl Readers {
 
     /// Runs `work` in one read transaction: everything it sees is of one moment.
     pub(crate) fn read<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.look(|connection| {
+            execute(connection, "BEGIN")?;
+            let result = work(connection);
+            // Some errors end the transaction themselves.
+            if !connection.is_autocommit() {
+                execute(connection, "ROLLBACK")?;
+            }
+            result
+        })
+    }
+
+    /// Runs one statement, which is a snapshot by itself.
+    pub(crate) fn look<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {
             Some(connection) => connection,
             None => self.open()?,
         };
-        let transaction = connection.unchecked_transaction()?;
-        let result = work(&transaction);
-        transaction.finish()?;
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE_MAX {
-            idle.push(connection);
+        let result = work(&connection);
+        // One that is still in a transaction could not end it: it is closed.
+        if connection.is_autocommit() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < IDLE_MAX {
+                idle.push(connection);
+            }
         }
         result
     }
@@ -48,6 +63,11 @@ impl Readers {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.pragma_update(None, "cache_size", -16_000)?;
         connection.set_prepared_statement_cache_capacity(64);
+        keep_plans(&connection)?;
         Ok(connection)
     }
+}
+
+fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }

@@ -51,7 +51,7 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         }
         if let Err(refusal) = times_fit(core, &task) {
             // A second delivery is answered as the first was, also when its time is over by now.
-            if core.journal.status(&task.task_id).await.map_err(away)?.is_none() {
+            if !core.journal.knows(&task.task_id).await.map_err(away)? {
                 return Err(refusal);
             }
         }
@@ -59,7 +59,8 @@ impl<P: Send + Sync + 'static, C: Send + 'static> Runtime<P, C> {
         let bytes = || task.size_bytes();
         let place = match slot.mailbox.places.reserve(task.requester(), bytes, core.now()) {
             Ok(place) => Some(place),
-            Err(full) if core.journal.status(&task.task_id).await.map_err(away)?.is_none() => {
+            // Also a full mailbox answers a second delivery as the first.
+            Err(full) if !core.journal.knows(&task.task_id).await.map_err(away)? => {
                 return Err(busy(core, &name, &task, &full));
             }
             Err(_) => None,
@@ -256,8 +257,11 @@ fn times_fit<P, C>(core: &Core<P, C>, task: &Task) -> Result<(), Refusal> {
             format!("is in the past: {deadline}, it is {now}"),
         ));
     }
+    let Some(day) = task.as_of else {
+        return Ok(());
+    };
     let today = now.to_zoned(core.config.zone.clone()).date();
-    if let Some(day) = task.as_of.filter(|day| *day > today) {
+    if day > today {
         return Err(Refusal::field(
             "asOf",
             format!("is in the future: {day}, today is {today}"),
@@ -269,7 +273,7 @@ fn times_fit<P, C>(core: &Core<P, C>, task: &Task) -> Result<(), Refusal> {
 impl<P, C> Core<P, C> {
     /// Whether a task commits its outcome and nothing else: a dry run, or as of a past day.
     pub(super) fn is_rehearsal(&self, task: &Task, now: jiff::Timestamp) -> bool {
-        let today = now.to_zoned(self.config.zone.clone()).date();
-        task.dry_run || task.as_of.is_some_and(|day| day < today)
+        let today = || now.to_zoned(self.config.zone.clone()).date();
+        task.dry_run || task.as_of.is_some_and(|day| day < today())
     }
 }

@@ -118,3 +118,36 @@ fn letters_are_read_by_their_numbers() {
         &["COVERING INDEX letters_open"],
     );
 }
+
+/// How often SQLite has prepared this anew while it was run with other values.
+fn prepared_anew(connection: &Connection, sql: &str) -> Result<i32, crate::error::Failure> {
+    let mut statement = connection.prepare(sql)?;
+    for value in 1..=5 {
+        let mut rows = statement.query(rusqlite::params_from_iter(vec![
+            value;
+            statement.parameter_count()
+        ]))?;
+        while rows.next()?.is_some() {}
+    }
+    Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
+}
+
+#[tokio::test]
+async fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = std::sync::Arc::new(kunder::clock::SystemClock::default());
+    let store = crate::SqliteStore::open(dir.path(), clock).unwrap();
+    for sql in [
+        crate::journal::queued_sql().as_str(),
+        crate::journal::NEXT_DUE,
+        crate::journal::KNOWN,
+        "SELECT count(*) FROM tasks AS child WHERE child.parent = ?1 AND child.state >= 3",
+    ] {
+        let reads = store.read(|connection| prepared_anew(connection, sql));
+        assert_eq!(reads.unwrap(), 0, "a reader: {sql}");
+    }
+    for sql in [crate::commit::JOIN, "SELECT number FROM tasks WHERE task_id = ?1"] {
+        let writes = store.write(move |connection| prepared_anew(connection, sql));
+        assert_eq!(writes.await.unwrap(), 0, "the writer: {sql}");
+    }
+}

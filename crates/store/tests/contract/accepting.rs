@@ -25,6 +25,19 @@ pub async fn same_task_twice_is_one_task<B: Bench>() {
     assert_eq!(bench.store().counts().await.unwrap().accepted, 1);
 }
 
+/// What was accepted is known, also when it has ended, and nothing else is.
+pub async fn what_was_accepted_is_known<B: Bench>() {
+    let bench = B::new().await;
+    accept(&bench, &["a", "b"]).await;
+    let epoch = bench.store().recover().await.unwrap();
+    run(&bench, done("a", epoch)).await.unwrap();
+    let mut known = Vec::new();
+    for task in ["a", "b", "c", "A", "a "] {
+        known.push(bench.store().knows(&id(task)).await.unwrap());
+    }
+    assert_eq!(known, [true, true, false, false, false]);
+}
+
 /// Same id, another body or another agent: refused.
 pub async fn same_id_with_another_body_is_a_conflict<B: Bench>() {
     let bench = B::new().await;

@@ -34,6 +34,7 @@ macro_rules! contract {
         tests_of! { $bench,
             accepting::{
                 same_task_twice_is_one_task,
+                what_was_accepted_is_known,
                 same_id_with_another_body_is_a_conflict,
                 a_record_returns_what_was_accepted,
                 the_queue_is_in_order_of_acceptance,
