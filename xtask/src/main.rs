@@ -7,6 +7,7 @@ mod coverage;
 mod crash_ledger;
 mod guarantees;
 mod layers;
+mod mutants;
 mod nats_servers;
 mod references;
 mod rust_source;
@@ -58,6 +59,8 @@ enum Chore {
     },
     /// Kill `kunder serve` and nats-server under load, over and over, and print what was lost and what came twice
     CrashLedger(crash_ledger::Kills),
+    /// Break the modules that carry the invariants in many small ways, and print which of them no test notices
+    Mutants(mutants::Asked),
     /// Check that every sentence of GUARANTEES.md names a test that exists
     Guarantees,
 }
@@ -84,6 +87,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
             }
         }
         Chore::CrashLedger(kills) => crash_ledger::run(root, &kills)?,
+        Chore::Mutants(asked) => mutants::run(root, &asked)?,
         Chore::Guarantees => println!("{}", guarantees::check(root)?),
     }
     Ok(())

@@ -1,0 +1,191 @@
+//! `cargo xtask mutants`: breaks the modules that carry the invariants in many small ways, and sees what notices.
+//!
+//! The mutants are those of cargo-mutants. A build for each would take hours, so a sample of them is woven into one copy of
+//! the repository, each behind its number, and built once; every mutant is then a run of the same binaries.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the run ends after a time that is real"
+)]
+
+mod list;
+mod results;
+mod stages;
+mod tree;
+mod weave;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use crate::command::{command, output, run as run_command};
+use crate::mutants::list::{Keyed, Mutant};
+use crate::mutants::results::{Found, Results};
+use crate::mutants::stages::Stages;
+use crate::mutants::tree::Tree;
+use crate::{command, tools};
+
+const CARGO_MUTANTS: &str = "27.1.0";
+
+/// Where the invariants are kept.
+const MODULES: [(&str, &[&str]); 5] = [
+    ("crates/agent-core/src", &["letter", "runtime"]),
+    (
+        "crates/agent-core/src/runtime",
+        &[
+            "actor",
+            "admit",
+            "announcements",
+            "bounds",
+            "cancel",
+            "ending",
+            "lanes",
+            "mailbox",
+            "places",
+            "supervisor",
+            "timekeeper",
+            "turns",
+            "waiters",
+            "work",
+        ],
+    ),
+    (
+        "crates/store/src",
+        &[
+            "cancel", "commit", "journal", "letters", "outbox", "tasks", "writer",
+        ],
+    ),
+    ("crates/bus/src", &["accept", "announce"]),
+    ("crates/runner/src", &["letters", "relay", "storms"]),
+];
+
+/// How many, which, and how long.
+#[derive(Args)]
+pub struct Asked {
+    /// How many mutants
+    #[arg(long, default_value_t = 200)]
+    sample: usize,
+    /// Decides which
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Stop after so many minutes, also with mutants left; the next run goes on from there
+    #[arg(long, default_value_t = 120)]
+    minutes: u64,
+    /// Days the simulation tries on each
+    #[arg(long, default_value_t = 500)]
+    days: u64,
+    /// Run those again that survived
+    #[arg(long)]
+    again: bool,
+    /// Only print what is known
+    #[arg(long)]
+    table: bool,
+}
+
+/// Prints the table to stdout. Survivors are no error: whether one is a gap, a person has to say.
+pub fn run(root: &Path, asked: &Asked) -> Result<()> {
+    let begun = Instant::now();
+    let tools = tools::bring(root)?;
+    let folder = root.join("target/mutants");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let sample = list::sample(listed(root)?, asked.sample, asked.seed);
+    let mut results = Results::open(&folder.join("results.jsonl"))?;
+    let numbered: BTreeMap<u32, &Keyed> = (1..).zip(&sample).collect();
+    let mut known: BTreeMap<String, Found> = BTreeMap::new();
+    let mut prints = BTreeMap::new();
+    for Keyed { key, mutant } in &sample {
+        let source = fs::read_to_string(root.join(&mutant.file)).context("cannot read a module")?;
+        let print = mutant.fingerprint(&source);
+        prints.insert(key.as_str(), print);
+        let found = results.of(key, print).filter(|found| !(asked.again && found.survived()));
+        known.extend(found.map(|found| (key.clone(), found.clone())));
+    }
+    eprintln!("{} mutants, {} known", sample.len(), known.len());
+    if known.len() < sample.len() && !asked.table {
+        let mutants: BTreeMap<u32, &Mutant> =
+            numbered.iter().map(|(number, keyed)| (*number, &keyed.mutant)).collect();
+        let tree = Tree::copy(root, &folder)?;
+        let built = tree.weave(&mutants)?;
+        let stages = Stages::new(&tree, &tools, &folder, asked.days);
+        ensure!(stages.build()?, "the copy with all mutants in it cannot be built");
+        stages.pass_without_mutant()?;
+        let late = || begun.elapsed() >= Duration::from_secs(60 * asked.minutes);
+        // Those that need a build of their own come last.
+        let (woven, alone): (Vec<_>, Vec<_>) = numbered
+            .iter()
+            .filter(|(_, keyed)| !known.contains_key(&keyed.key))
+            .partition(|(number, _)| built.woven.contains(number));
+        for (number, Keyed { key, mutant }) in woven.into_iter().chain(alone) {
+            if late() {
+                eprintln!("the time is over");
+                break;
+            }
+            let since = Instant::now();
+            let is_woven = built.woven.contains(number);
+            let viable = is_woven || tree.is_viable(mutant)?;
+            let caught = match (viable, is_woven) {
+                (false, _) => None,
+                (true, true) => stages.catch(*number, &mutant.package)?,
+                (true, false) => {
+                    tree.put(mutant)?;
+                    ensure!(stages.build()?, "{key} can be checked but not built");
+                    stages.catch(0, &mutant.package)?
+                }
+            };
+            let found = Found {
+                key: key.clone(),
+                fingerprint: prints[key.as_str()],
+                viable,
+                caught,
+            };
+            eprintln!("{:4.1} s {}: {}", since.elapsed().as_secs_f64(), mutant.name, found.said());
+            if viable && !is_woven {
+                tree.weave(&mutants)?;
+            }
+            known.insert(key.clone(), found.clone());
+            results.keep(found)?;
+        }
+    }
+    println!("{}", results::table(&sample, &known));
+    Ok(())
+}
+
+/// All mutants of the modules.
+fn listed(root: &Path) -> Result<Vec<Keyed>> {
+    let mut list = command(cargo_mutants(root)?, root);
+    list.args(["mutants", "--list", "--json", "--no-config", "--workspace"]);
+    for (folder, names) in MODULES {
+        for name in names {
+            list.args(["--file", &format!("{folder}/{name}.rs")]);
+        }
+    }
+    let listed = output(&mut list)?;
+    ensure!(
+        listed.status.success(),
+        "cargo-mutants cannot list: {}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
+    list::parse(&listed.stdout)
+}
+
+/// Brings it into `target/tools`, built from source, which takes minutes.
+fn cargo_mutants(root: &Path) -> Result<PathBuf> {
+    let folder = root.join("target/tools");
+    let program = folder.join("bin/cargo-mutants");
+    let version = output(command(&program, root).args(["mutants", "--version"]));
+    if version.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(CARGO_MUTANTS)) {
+        return Ok(program);
+    }
+    eprintln!("bringing cargo-mutants {CARGO_MUTANTS} (built from source, some minutes)");
+    let mut install = command::cargo(root);
+    install
+        .args(["install", "cargo-mutants", "--locked", "--version", CARGO_MUTANTS, "--root"])
+        .arg(&folder)
+        .arg("--target-dir")
+        .arg(folder.join("build"));
+    run_command(&mut install)?;
+    Ok(program)
+}
