@@ -39,7 +39,7 @@ fn what_cannot_be_served_is_refused_by_field_and_not_journaled() {
         Some("instruction.command"),
         "`page` is not a command of first",
     );
-    assert_eq!(command.hint.as_deref(), Some("its commands are note, do, refuse"));
+    assert_eq!(command.hint.as_deref(), Some("its commands are note, do, refuse, fall"));
     let late = refused(|task| task.deadline = Some(begin()));
     check(&late, RefusalCode::Malformed, Some("deadline"), "is in the past");
     for days in [1, 2] {
@@ -96,6 +96,7 @@ fn a_full_mailbox_says_whose_tasks_it_holds_and_when_to_come_again() {
     let load = desk.runtime.loads().remove(0);
     assert_eq!((load.agent.as_str(), load.places, load.window), ("first", 2, 3));
     assert!(load.bytes > 0);
+    assert_eq!(desk.runtime.config().window_max(), 2 * (4 + 256) + 1);
     let refusal = desk.submit(slow("t3", None)).unwrap_err();
     check(
         &refusal,

@@ -54,7 +54,7 @@ impl Agent<Reader, Fact> for Told {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        &["note", "do", "refuse"]
+        &["note", "do", "refuse", "fall"]
     }
 
     async fn lane(&self, task: &Task, _: &Reader) -> Option<String> {
@@ -65,6 +65,7 @@ impl Agent<Reader, Fact> for Told {
         if work.task.command() == Some("refuse") {
             return Err(GatherError::Refused("it is not for this agent".to_owned()));
         }
+        assert!(work.task.command() != Some("fall"), "it falls");
         let (mut left, step) = (number(work, "gatherSeconds"), number(work, "stepSeconds"));
         while left > 0 {
             let pause = if step == 0 { left } else { step.min(left) };
@@ -213,6 +214,13 @@ impl Desk {
             Answer::Outcome(outcome) => *outcome,
             Answer::Pending(status) => panic!("still open: {status:?}"),
         }
+    }
+
+    #[track_caller]
+    pub fn cancel(&self, id: &TaskId) -> Outcome {
+        let (runtime, id) = (self.runtime.clone(), id.clone());
+        let status = self.run(async move { runtime.cancel(&id, "Åsa").await }).unwrap();
+        status.outcome.unwrap()
     }
 
     /// Submits and waits.

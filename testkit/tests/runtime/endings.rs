@@ -137,9 +137,7 @@ fn a_cancelled_task_says_who_and_how_far_it_came_and_takes_its_pages_with_it() {
         }
         let id = desk.submit(whole).unwrap().task_id;
         desk.pass(SignedDuration::from_secs(5));
-        let runtime = desk.runtime.clone();
-        let status = desk.run(async move { runtime.cancel(&id, "Åsa").await }).unwrap();
-        let report = status.outcome.unwrap().report;
+        let report = desk.cancel(&id).report;
         cancelled.push((report.status, report.summary, report.blockers));
     }
     let said = "Cancelled by Åsa.".to_owned();
@@ -154,10 +152,32 @@ fn a_cancelled_task_says_who_and_how_far_it_came_and_takes_its_pages_with_it() {
     let counts = desk.counts();
     assert_eq!((counts.accepted, counts.complete, counts.partial, counts.failed), (10, 2, 1, 7));
     assert_eq!(desk.runtime.figures().stopped, 6, "pages that ran");
-    let runtime = desk.runtime.clone();
-    let page = TaskId::derived("two", "first/page-0");
-    let stays = desk.run(async move { runtime.cancel(&page, "Bo").await }).unwrap();
-    assert_eq!(stays.outcome.unwrap().report.status, Status::Complete);
+    let stays = desk.cancel(&TaskId::derived("two", "first/page-0"));
+    assert_eq!(stays.report.status, Status::Complete);
+}
+
+#[test]
+fn what_is_cancelled_between_two_tries_is_not_tried_again() {
+    let desk = Desk::new(
+        |config| config.backoff_first = std::time::Duration::from_secs(10),
+        |_| panic!("it stumbles"),
+    );
+    let id = desk.send("t", "note", Some("a"));
+    desk.pass(SignedDuration::from_secs(5));
+    desk.cancel(&id);
+    desk.pass(SignedDuration::from_secs(60));
+    assert_eq!((desk.decisions(), desk.runtime.figures().stopped), (1, 1));
+    assert_eq!(desk.letters(), []);
+}
+
+#[test]
+fn a_panic_while_gathering_is_a_try_and_its_words_are_kept() {
+    let desk = Desk::new(|_| {}, done);
+    let fallen = desk.ended(task("t", "fall", None));
+    let reason = "after 3 tries: the agent panicked while gathering: it falls";
+    assert_eq!(desk.letters()[0].reason, reason);
+    assert!(fallen.report.summary.contains(reason));
+    assert_eq!(*desk.runtime.fatal().borrow(), None);
 }
 
 #[test]

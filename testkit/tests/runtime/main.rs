@@ -6,3 +6,5 @@ mod desk;
 mod endings;
 mod letters;
 mod limits;
+mod relay;
+mod supervision;

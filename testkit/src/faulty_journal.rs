@@ -1,4 +1,4 @@
-//! The real journal with faults on order: panics when an actor reads it, and commits that cannot be stored for a while.
+//! A journal with faults on order: panics when an actor reads it, and commits that cannot be stored for a while.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,11 +12,10 @@ use kunder_agent_core::journal::{
 use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
 use kunder_domain::fact::Fact;
-use kunder_store::SqliteStore;
 
-/// A store, and how many of the next calls go wrong.
-pub struct FaultyJournal {
-    pub store: SqliteStore,
+/// A journal, and how many of the next calls go wrong.
+pub struct FaultyJournal<J> {
+    pub store: J,
     pub panics: AtomicU32,
     pub refused_commits: AtomicU32,
     /// Reads of the queue that never come back.
@@ -31,9 +30,9 @@ pub struct FaultyJournal {
 /// Agents of a world.
 const AGENTS: u32 = 2;
 
-impl FaultyJournal {
+impl<J> FaultyJournal<J> {
     #[must_use]
-    pub fn new(store: SqliteStore, panics: u32, refused_commits: u32) -> Self {
+    pub fn new(store: J, panics: u32, refused_commits: u32) -> Self {
         Self {
             store,
             panics: AtomicU32::new(panics),
@@ -52,7 +51,7 @@ fn strikes(left: &AtomicU32) -> bool {
 }
 
 #[async_trait]
-impl Journal<Fact> for FaultyJournal {
+impl<J: Journal<Fact>> Journal<Fact> for FaultyJournal<J> {
     async fn queued(
         &self,
         agent: &AgentName,

@@ -1,0 +1,77 @@
+//! Actors that panic or hang are started again with growing pauses, and not for ever; a store that is away is waited for.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use kunder_agent_core::outcome::Status;
+use kunder_testkit::faulty_journal::FaultyJournal;
+use kunder_testkit::machine::{Machine, Process};
+use kunder_testkit::store::SimStore;
+
+use crate::desk::{Desk, begin, done, task};
+
+/// So many reads of the queue panic, hang, and so many commits fail.
+fn desk(panics: u32, hangs: u32, commits: u32) -> Desk {
+    let machine = Machine::new(7, begin(), false);
+    let store = SimStore::new(machine.clock(Process(0)));
+    let journal = FaultyJournal::new(store.clone(), panics, commits);
+    journal.hangs.store(hangs, Ordering::Release);
+    let change = |config: &mut kunder_agent_core::runtime::RuntimeConfig| {
+        config.backoff_first = Duration::from_secs(1);
+        config.backoff_max = Duration::from_secs(4);
+        config.heartbeat_limit = Duration::from_secs(10);
+    };
+    Desk::over(&machine, store, Arc::new(journal), change, done)
+}
+
+fn seconds(desk: &Desk) -> i64 {
+    desk.machine.now().duration_since(begin()).as_secs()
+}
+
+#[test]
+fn an_actor_that_panics_is_started_again_and_its_tasks_are_served() {
+    // Both agents read: one of them may take all the panics.
+    let desk = desk(4, 0, 0);
+    assert_eq!(desk.ended(task("t", "note", Some("a"))).report.status, Status::Complete);
+    desk.pass(SignedDuration::from_secs(30));
+    assert_eq!(desk.runtime.figures().restarts, 4);
+    assert_eq!(*desk.runtime.fatal().borrow(), None);
+}
+
+#[test]
+fn an_actor_that_never_stops_panicking_ends_the_process_with_the_cause() {
+    let desk = desk(u32::MAX, 0, 0);
+    desk.pass(SignedDuration::from_secs(14));
+    assert_eq!(*desk.runtime.fatal().borrow(), None, "1 + 2 + 4 + 4 + 4 s of pauses are not over");
+    desk.pass(SignedDuration::from_secs(2));
+    let cause = desk.runtime.fatal().borrow().clone().unwrap();
+    assert!(cause.starts_with("agent ") && cause.contains("was restarted 5 times in 60s"), "{cause}");
+    assert!(cause.ends_with("last because: the journal was told to fail"), "{cause}");
+}
+
+#[test]
+fn an_actor_without_a_sign_of_life_is_started_again() {
+    let desk = desk(0, 1, 0);
+    desk.pass(SignedDuration::from_secs(9));
+    assert_eq!(desk.runtime.figures().restarts, 0);
+    desk.pass(SignedDuration::from_secs(5));
+    assert_eq!(desk.runtime.figures().restarts, 1);
+    assert_eq!(desk.ended(task("t", "note", None)).report.status, Status::Complete);
+    let hung = self::desk(0, u32::MAX, 0);
+    hung.pass(SignedDuration::from_secs(600));
+    let cause = hung.runtime.fatal().borrow().clone();
+    assert_eq!(cause, None, "restarts that lie a minute apart are not too many");
+    assert!(hung.runtime.figures().restarts > 20);
+}
+
+/// The pauses double up to the longest one, and the decision is made once more each time.
+#[test]
+fn a_store_that_is_away_is_waited_for_and_the_task_ends_once() {
+    let desk = desk(0, 0, 5);
+    assert_eq!(desk.ended(task("t", "note", Some("a"))).report.status, Status::Complete);
+    assert_eq!(seconds(&desk), 1 + 2 + 4 + 4 + 4);
+    assert_eq!(desk.decisions(), 6);
+    assert_eq!((desk.announced().len(), desk.counts().accepted), (1, 1));
+}
