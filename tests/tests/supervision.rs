@@ -54,7 +54,10 @@ async fn hanging_world(hangs: u32) -> World {
     world_of(Arc::new(SystemClock::default()), faulty).await
 }
 
-async fn world_of(clock: Arc<dyn Clock>, faulty: impl FnOnce(SqliteStore) -> FaultyJournal<SqliteStore>) -> World {
+async fn world_of(
+    clock: Arc<dyn Clock>,
+    faulty: impl FnOnce(SqliteStore) -> FaultyJournal<SqliteStore>,
+) -> World {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
     let journal = Arc::new(faulty(store.clone()));

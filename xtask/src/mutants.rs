@@ -2,10 +2,7 @@
 //!
 //! The mutants are those of cargo-mutants. A build for each would take hours, so a sample of them is woven into one copy of
 //! the repository, each behind its number, and built once; every mutant is then a run of the same binaries.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "the run ends after a time that is real"
-)]
+#![expect(clippy::disallowed_methods, reason = "the run ends after a time that is real")]
 
 mod list;
 mod results;
@@ -100,13 +97,17 @@ pub fn run(root: &Path, asked: &Asked) -> Result<()> {
         let source = fs::read_to_string(root.join(&mutant.file)).context("cannot read a module")?;
         let print = mutant.fingerprint(&source);
         prints.insert(key.as_str(), print);
-        let found = results.of(key, print).filter(|found| !(asked.again && found.survived()));
+        let found = results
+            .of(key, print)
+            .filter(|found| !(asked.again && found.survived()));
         known.extend(found.map(|found| (key.clone(), found.clone())));
     }
     eprintln!("{} mutants, {} known", sample.len(), known.len());
     if known.len() < sample.len() && !asked.table {
-        let mutants: BTreeMap<u32, &Mutant> =
-            numbered.iter().map(|(number, keyed)| (*number, &keyed.mutant)).collect();
+        let mutants: BTreeMap<u32, &Mutant> = numbered
+            .iter()
+            .map(|(number, keyed)| (*number, &keyed.mutant))
+            .collect();
         let tree = Tree::copy(root, &folder)?;
         let built = tree.weave(&mutants)?;
         let stages = Stages::new(&tree, &tools, &folder, asked.days);
@@ -141,7 +142,12 @@ pub fn run(root: &Path, asked: &Asked) -> Result<()> {
                 viable,
                 caught,
             };
-            eprintln!("{:4.1} s {}: {}", since.elapsed().as_secs_f64(), mutant.name, found.said());
+            eprintln!(
+                "{:4.1} s {}: {}",
+                since.elapsed().as_secs_f64(),
+                mutant.name,
+                found.said()
+            );
             if viable && !is_woven {
                 tree.weave(&mutants)?;
             }
@@ -182,7 +188,14 @@ fn cargo_mutants(root: &Path) -> Result<PathBuf> {
     eprintln!("bringing cargo-mutants {CARGO_MUTANTS} (built from source, some minutes)");
     let mut install = command::cargo(root);
     install
-        .args(["install", "cargo-mutants", "--locked", "--version", CARGO_MUTANTS, "--root"])
+        .args([
+            "install",
+            "cargo-mutants",
+            "--locked",
+            "--version",
+            CARGO_MUTANTS,
+            "--root",
+        ])
         .arg(&folder)
         .arg("--target-dir")
         .arg(folder.join("build"));

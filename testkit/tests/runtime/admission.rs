@@ -12,7 +12,11 @@ use crate::desk::{Desk, begin, done, task};
 
 #[track_caller]
 fn check(refusal: &Refusal, code: RefusalCode, field: Option<&str>, message: &str) {
-    assert_eq!((refusal.code, refusal.field.as_deref()), (code, field), "{refusal}");
+    assert_eq!(
+        (refusal.code, refusal.field.as_deref()),
+        (code, field),
+        "{refusal}"
+    );
     assert!(refusal.message.contains(message), "{refusal}");
 }
 
@@ -28,10 +32,20 @@ fn what_cannot_be_served_is_refused_by_field_and_not_journaled() {
     check(&missing, RefusalCode::Malformed, Some("agent"), "is missing");
     assert_eq!(missing.hint.as_deref(), Some("the agents are first, second"));
     let third = refused(|task| task.agent = Some("third".to_owned()));
-    check(&third, RefusalCode::Unknown, Some("agent"), "`third` is not an agent of `kunder`");
+    check(
+        &third,
+        RefusalCode::Unknown,
+        Some("agent"),
+        "`third` is not an agent of `kunder`",
+    );
     assert_eq!(third.hint.as_deref(), Some("the agents are first, second"));
     let theirs = refused(|task| task.agent = Some("salj/first".to_owned()));
-    check(&theirs, RefusalCode::Unknown, Some("agent"), "belongs to another process");
+    check(
+        &theirs,
+        RefusalCode::Unknown,
+        Some("agent"),
+        "belongs to another process",
+    );
     let command = refused(|task| task.instruction.command = Some("page".to_owned()));
     check(
         &command,
@@ -39,7 +53,10 @@ fn what_cannot_be_served_is_refused_by_field_and_not_journaled() {
         Some("instruction.command"),
         "`page` is not a command of first",
     );
-    assert_eq!(command.hint.as_deref(), Some("its commands are note, do, refuse, fall"));
+    assert_eq!(
+        command.hint.as_deref(),
+        Some("its commands are note, do, refuse, fall")
+    );
     let late = refused(|task| task.deadline = Some(begin()));
     check(&late, RefusalCode::Malformed, Some("deadline"), "is in the past");
     for days in [1, 2] {
@@ -61,9 +78,20 @@ fn the_agent_of_the_subject_is_the_one_of_the_body() {
         desk.run(async move { runtime.submit(Envelope { task, warnings }, Some(subject)).await })
     };
     let two = addressed(Some("first"), "second").unwrap_err();
-    check(&two, RefusalCode::Malformed, Some("agent"), "is `first` but the subject names `second`");
-    assert_eq!(addressed(Some("second"), "second").unwrap().agent.as_str(), "second");
-    assert!(addressed(None, "second").unwrap().known, "the same body, but for where it goes");
+    check(
+        &two,
+        RefusalCode::Malformed,
+        Some("agent"),
+        "is `first` but the subject names `second`",
+    );
+    assert_eq!(
+        addressed(Some("second"), "second").unwrap().agent.as_str(),
+        "second"
+    );
+    assert!(
+        addressed(None, "second").unwrap().known,
+        "the same body, but for where it goes"
+    );
 }
 
 #[test]
@@ -73,10 +101,18 @@ fn a_second_delivery_gets_the_first_outcome_and_another_body_is_refused() {
     first.deadline = Some(begin() + SignedDuration::from_secs(60));
     let outcome = desk.ended(first.clone());
     desk.pass(SignedDuration::from_secs(90));
-    assert!(desk.submit(first).unwrap().known, "also when its time is over by now");
+    assert!(
+        desk.submit(first).unwrap().known,
+        "also when its time is over by now"
+    );
     assert_eq!(desk.outcome(&outcome.task_id), outcome);
     let refusal = desk.submit(task("t", "note", Some("b"))).unwrap_err();
-    check(&refusal, RefusalCode::Conflict, Some("taskId"), "belongs to a task with another body");
+    check(
+        &refusal,
+        RefusalCode::Conflict,
+        Some("taskId"),
+        "belongs to a task with another body",
+    );
     assert_eq!(desk.decisions(), 1);
 }
 
@@ -107,10 +143,20 @@ fn a_full_mailbox_says_whose_tasks_it_holds_and_when_to_come_again() {
     assert!(refusal.retry_after_ms.unwrap() > 0);
     desk.submit(slow("t4", Some("b"))).unwrap();
     let refusal = desk.submit(slow("t5", Some("b"))).unwrap_err();
-    check(&refusal, RefusalCode::Busy, None, "holds 1 tasks of b (3 of 4 places are taken)");
+    check(
+        &refusal,
+        RefusalCode::Busy,
+        None,
+        "holds 1 tasks of b (3 of 4 places are taken)",
+    );
     desk.submit(slow("t6", Some("c"))).unwrap();
     let refusal = desk.submit(slow("t7", Some("d"))).unwrap_err();
-    check(&refusal, RefusalCode::Busy, None, "the mailbox of first is full (4 tasks)");
+    check(
+        &refusal,
+        RefusalCode::Busy,
+        None,
+        "the mailbox of first is full (4 tasks)",
+    );
     // A second delivery needs no place, and the queue runs as before.
     assert!(desk.submit(slow("t0", None)).unwrap().known);
     assert_eq!(desk.counts().accepted, 5);
@@ -123,22 +169,38 @@ fn a_full_mailbox_says_whose_tasks_it_holds_and_when_to_come_again() {
 fn whoever_waits_is_answered_in_time_or_told_how_it_stands() {
     let desk = Desk::new(|_| {}, done);
     let mut slow = task("slow", "note", None);
-    slow.instruction.params.insert("gatherSeconds".to_owned(), 20.into());
+    slow.instruction
+        .params
+        .insert("gatherSeconds".to_owned(), 20.into());
     let id = desk.submit(slow).unwrap().task_id;
     let waited = |seconds: u64| {
         let (runtime, id) = (desk.runtime.clone(), id.clone());
-        desk.run(async move { runtime.outcome(&id, std::time::Duration::from_secs(seconds)).await })
+        desk.run(async move {
+            runtime
+                .outcome(&id, std::time::Duration::from_secs(seconds))
+                .await
+        })
     };
     assert!(matches!(waited(5), Ok(Answer::Pending(_))));
     let passed = desk.machine.now().duration_since(begin()).as_secs();
     assert!((5..6).contains(&passed), "{passed} s");
     assert!(matches!(waited(60), Ok(Answer::Outcome(_))));
     let passed = desk.machine.now().duration_since(begin()).as_secs();
-    assert!((20..21).contains(&passed), "as soon as it has ended, not after {passed} s");
+    assert!(
+        (20..21).contains(&passed),
+        "as soon as it has ended, not after {passed} s"
+    );
     let runtime = desk.runtime.clone();
     let nobody = TaskId::new("nobody").unwrap();
-    let refusal = desk.run(async move { runtime.status(&nobody).await }).unwrap_err();
-    check(&refusal, RefusalCode::Unknown, Some("taskId"), "`nobody` is not known");
+    let refusal = desk
+        .run(async move { runtime.status(&nobody).await })
+        .unwrap_err();
+    check(
+        &refusal,
+        RefusalCode::Unknown,
+        Some("taskId"),
+        "`nobody` is not known",
+    );
 }
 
 #[test]
@@ -146,7 +208,9 @@ fn a_drained_runtime_refuses_and_lets_what_runs_end() {
     let desk = Desk::new(|config| config.concurrency = 1, done);
     let slow = |id: &str| {
         let mut slow = task(id, "note", None);
-        slow.instruction.params.insert("gatherSeconds".to_owned(), 20.into());
+        slow.instruction
+            .params
+            .insert("gatherSeconds".to_owned(), 20.into());
         slow
     };
     desk.submit(slow("runs")).unwrap();
@@ -156,7 +220,12 @@ fn a_drained_runtime_refuses_and_lets_what_runs_end() {
     let counts = desk.counts();
     assert_eq!((counts.complete, counts.queued, counts.running), (1, 1, 0));
     let refusal = desk.submit(task("late", "note", None)).unwrap_err();
-    check(&refusal, RefusalCode::Unavailable, None, "the runtime is stopping");
+    check(
+        &refusal,
+        RefusalCode::Unavailable,
+        None,
+        "the runtime is stopping",
+    );
 }
 
 #[test]
@@ -180,8 +249,23 @@ fn a_rehearsal_commits_its_outcome_and_nothing_else() {
         desk.counts().accepted - before - 1
     };
     assert_eq!(follows(|task| task.dry_run = true, "dry"), 0);
-    assert_eq!(follows(|task| task.as_of = Some(jiff::civil::date(2026, 3, 1)), "yesterday"), 0);
-    assert_eq!(follows(|task| task.as_of = Some(jiff::civil::date(2025, 3, 1)), "last-year"), 0);
-    assert_eq!(follows(|task| task.as_of = Some(jiff::civil::date(2026, 3, 2)), "today"), 1);
+    assert_eq!(
+        follows(
+            |task| task.as_of = Some(jiff::civil::date(2026, 3, 1)),
+            "yesterday"
+        ),
+        0
+    );
+    assert_eq!(
+        follows(
+            |task| task.as_of = Some(jiff::civil::date(2025, 3, 1)),
+            "last-year"
+        ),
+        0
+    );
+    assert_eq!(
+        follows(|task| task.as_of = Some(jiff::civil::date(2026, 3, 2)), "today"),
+        1
+    );
     assert_eq!(follows(|_| {}, "plain"), 1);
 }

@@ -44,17 +44,25 @@ fn what_was_asked_for_is_judged_and_what_is_not_met_is_said() {
         .unwrap();
         let outcome = desk.ended(judged);
         assert_eq!(outcome.report.status, Status::Partial);
-        assert_eq!((outcome.report.blockers, outcome.criteria.len()), (words.map(str::to_owned).into(), 3));
+        assert_eq!(
+            (outcome.report.blockers, outcome.criteria.len()),
+            (words.map(str::to_owned).into(), 3)
+        );
     }
     let plain = desk.ended(task("plain", "note", None));
-    assert_eq!((plain.criteria, plain.report.status), (Vec::new(), Status::Complete));
+    assert_eq!(
+        (plain.criteria, plain.report.status),
+        (Vec::new(), Status::Complete)
+    );
 }
 
 #[test]
 fn an_outcome_says_when_its_last_try_began_and_when_it_ended() {
     let desk = Desk::new(|_| {}, done);
     let mut slow = task("slow", "note", Some("a"));
-    slow.instruction.params.insert("gatherSeconds".to_owned(), 20.into());
+    slow.instruction
+        .params
+        .insert("gatherSeconds".to_owned(), 20.into());
     desk.submit(slow.clone()).unwrap();
     slow.task_id = TaskId::new("behind").unwrap();
     let behind = desk.ended(slow);
@@ -75,7 +83,10 @@ fn a_task_whose_agent_fails_each_time_leaves_a_letter_and_one_that_is_refused_no
     );
     let falls = |id: &str, falls: i64| {
         let mut stumbles = task(id, "do", None);
-        stumbles.instruction.params.insert("falls".to_owned(), falls.into());
+        stumbles
+            .instruction
+            .params
+            .insert("falls".to_owned(), falls.into());
         stumbles
     };
     assert_eq!(desk.ended(falls("up", 2)).report.status, Status::Complete);
@@ -90,7 +101,10 @@ fn a_task_whose_agent_fails_each_time_leaves_a_letter_and_one_that_is_refused_no
         "Uppgiften misslyckades: after 3 tries: the agent panicked while deciding: it stumbles."
     );
     let letters = desk.letters();
-    assert_eq!((letters.len(), letters[0].subject.as_str()), (1, "kunder.task.first.down"));
+    assert_eq!(
+        (letters.len(), letters[0].subject.as_str()),
+        (1, "kunder.task.first.down")
+    );
     let mut dry = falls("dry", 3);
     dry.dry_run = true;
     assert_eq!(desk.ended(dry).report.status, Status::Failed);
@@ -144,13 +158,20 @@ fn a_cancelled_task_says_who_and_how_far_it_came_and_takes_its_pages_with_it() {
     assert_eq!(
         cancelled,
         [
-            (Status::Partial, said.clone(), vec![said.clone(), "2 of 4 pages were done.".to_owned()]),
+            (
+                Status::Partial,
+                said.clone(),
+                vec![said.clone(), "2 of 4 pages were done.".to_owned()]
+            ),
             (Status::Failed, said.clone(), vec![said]),
         ]
     );
     desk.pass(SignedDuration::from_secs(60));
     let counts = desk.counts();
-    assert_eq!((counts.accepted, counts.complete, counts.partial, counts.failed), (10, 2, 1, 7));
+    assert_eq!(
+        (counts.accepted, counts.complete, counts.partial, counts.failed),
+        (10, 2, 1, 7)
+    );
     assert_eq!(desk.runtime.figures().stopped, 6, "pages that ran");
     let stays = desk.cancel(&TaskId::derived("two", "first/page-0"));
     assert_eq!(stays.report.status, Status::Complete);
@@ -188,7 +209,12 @@ fn a_task_that_waits_again_after_its_wait_is_over_fails() {
         whole.instruction.params.insert(name.to_owned(), 1.into());
     }
     let outcome = desk.ended(whole);
-    assert!(outcome.report.summary.contains("it waits again after its children have ended"));
+    assert!(
+        outcome
+            .report
+            .summary
+            .contains("it waits again after its children have ended")
+    );
     assert_eq!(desk.counts().accepted, 2);
 }
 
@@ -199,7 +225,9 @@ fn a_deadline_ends_a_task_in_its_queue_and_at_work() {
     let slow = |id: &str, seconds: i64| {
         let mut slow = task(id, "note", None);
         slow.locale = Some(Locale::En);
-        slow.instruction.params.insert("gatherSeconds".to_owned(), 25.into());
+        slow.instruction
+            .params
+            .insert("gatherSeconds".to_owned(), 25.into());
         slow.deadline = Some(begin() + SignedDuration::from_secs(seconds));
         slow
     };
@@ -222,7 +250,9 @@ fn a_deadline_ends_a_task_in_its_queue_and_at_work() {
 fn hundreds_of_tasks_expire_at_one_moment() {
     let desk = Desk::new(|config| (config.concurrency, config.mailbox) = (1, 4_096), done);
     let mut slow = task("slow", "note", None);
-    slow.instruction.params.insert("gatherSeconds".to_owned(), 25.into());
+    slow.instruction
+        .params
+        .insert("gatherSeconds".to_owned(), 25.into());
     desk.submit(slow).unwrap();
     for number in 0..600 {
         let mut short = task(&format!("t{number}"), "note", None);
@@ -255,15 +285,32 @@ fn what_is_announced_says_what_it_is_and_where_it_comes_from() {
     let announced = desk.announced();
     let rows: Vec<_> = announced
         .iter()
-        .map(|one| (one.kind, one.destination.as_str(), one.subject.as_str(), one.message_id.as_str()))
+        .map(|one| {
+            (
+                one.kind,
+                one.destination.as_str(),
+                one.subject.as_str(),
+                one.message_id.as_str(),
+            )
+        })
         .collect();
     let event = &announced[2];
     assert_eq!(
         rows,
         [
-            (AnnouncementKind::Result, "results", "kunder.result.first.t", "t/result"),
+            (
+                AnnouncementKind::Result,
+                "results",
+                "kunder.result.first.t",
+                "t/result"
+            ),
             (AnnouncementKind::Reply, "replies", "asked.by", "t/reply"),
-            (AnnouncementKind::Event, "events", "kunder.event.first.told", event.message_id.as_str()),
+            (
+                AnnouncementKind::Event,
+                "events",
+                "kunder.event.first.told",
+                event.message_id.as_str()
+            ),
         ]
     );
     assert_eq!(announced[0].body, serde_json::to_vec(&outcome).unwrap());
@@ -276,5 +323,9 @@ fn what_is_announced_says_what_it_is_and_where_it_comes_from() {
     assert_eq!(header("ce-type"), Some("kunder.first.told.v1"));
     assert_eq!(header("ce-source"), Some("/kunder/agents/first"));
     assert!(header("traceparent").is_some() && header("ce-traceparent") == header("traceparent"));
-    assert!(announced.iter().all(|one| one.attempt == 1 && !one.headers.is_empty()));
+    assert!(
+        announced
+            .iter()
+            .all(|one| one.attempt == 1 && !one.headers.is_empty())
+    );
 }

@@ -27,7 +27,12 @@ fn ended(response: Response) -> DeadLetter {
 
 #[track_caller]
 fn replay(desk: &Desk, letter: &NewLetter) -> DeadLetter {
-    ended(ask(desk, &Request::Replay { id: letter.id.clone() }))
+    ended(ask(
+        desk,
+        &Request::Replay {
+            id: letter.id.clone(),
+        },
+    ))
 }
 
 #[track_caller]
@@ -53,13 +58,21 @@ fn set_aside(desk: &Desk, letter: &NewLetter) {
 
 fn letter_of(task: &Task) -> NewLetter {
     let id = task.task_id.as_str();
-    NewLetter::new(LetterKind::Task, "first", id, "it panicked", begin())
-        .holding(&format!("kunder.task.first.{id}"), &serde_json::to_vec(task).unwrap())
+    NewLetter::new(LetterKind::Task, "first", id, "it panicked", begin()).holding(
+        &format!("kunder.task.first.{id}"),
+        &serde_json::to_vec(task).unwrap(),
+    )
 }
 
 fn message(subject: &str, body: &str) -> NewLetter {
-    NewLetter::new(LetterKind::Message, "KUNDER_TASKS", &format!("{subject}{body}"), "given up", begin())
-        .holding(subject, body.as_bytes())
+    NewLetter::new(
+        LetterKind::Message,
+        "KUNDER_TASKS",
+        &format!("{subject}{body}"),
+        "given up",
+        begin(),
+    )
+    .holding(subject, body.as_bytes())
 }
 
 #[test]
@@ -79,7 +92,9 @@ fn letters_are_listed_the_newest_first_and_shown_whole() {
     assert_eq!(listed(None, 10, true), [c, b.clone(), a.clone()]);
     let newest = desk.letters()[1].number;
     assert_eq!(listed(Some(newest), 10, true), [a.clone()]);
-    let Response::Letter(full) = ask(&desk, &Request::Letter { id: a.clone() }) else { panic!() };
+    let Response::Letter(full) = ask(&desk, &Request::Letter { id: a.clone() }) else {
+        panic!()
+    };
     assert_eq!((full.letter.id, full.body), (a, letters[0].body.clone()));
     let none = LetterId::new("L-0");
     for request in [
@@ -107,10 +122,21 @@ fn a_replay_makes_one_task_however_often_and_however_late() {
     }
     assert_eq!(desk.outcome(&letter.id.replay()).report.status, Status::Complete);
     assert_eq!((desk.counts().accepted, desk.decisions()), (1, 1));
-    let refusal = refused(ask(&desk, &Request::Drop { id: letter.id.clone() }));
+    let refusal = refused(ask(
+        &desk,
+        &Request::Drop {
+            id: letter.id.clone(),
+        },
+    ));
     assert_eq!(refusal.code, RefusalCode::Conflict);
     let hint = refusal.hint.unwrap();
-    assert_eq!(hint, format!("kunder task cancel {} stops that, if it still runs", letter.id.replay()));
+    assert_eq!(
+        hint,
+        format!(
+            "kunder task cancel {} stops that, if it still runs",
+            letter.id.replay()
+        )
+    );
 }
 
 #[test]
@@ -118,7 +144,12 @@ fn a_dropped_letter_is_left_out_and_can_still_be_replayed() {
     let desk = Desk::new(|_| {}, done);
     let letter = letter_of(&task("t", "note", None));
     set_aside(&desk, &letter);
-    let dropped = ended(ask(&desk, &Request::Drop { id: letter.id.clone() }));
+    let dropped = ended(ask(
+        &desk,
+        &Request::Drop {
+            id: letter.id.clone(),
+        },
+    ));
     assert_eq!(dropped.state, LetterState::Dropped);
     assert_eq!(replay_next(&desk, 0, None).replayed, 0);
     assert_eq!(replay(&desk, &letter).state, LetterState::Replayed);
@@ -131,7 +162,9 @@ fn all_letters_are_replayed_in_their_order_as_there_is_room() {
     let bad = |id: &str| message(&format!("kunder.task.first.{id}"), "{");
     let slow = |id: String| {
         let mut slow = task(&id, "note", None);
-        slow.instruction.params.insert("gatherSeconds".to_owned(), 10.into());
+        slow.instruction
+            .params
+            .insert("gatherSeconds".to_owned(), 10.into());
         letter_of(&slow)
     };
     let first = bad("first");
@@ -145,11 +178,24 @@ fn all_letters_are_replayed_in_their_order_as_there_is_room() {
     let newest = desk.letters().last().unwrap().number;
     assert_eq!((begun.upto, begun.more), (newest, true));
     assert!((4..=6).contains(&begun.replayed), "half of the places: {begun:?}");
-    assert_eq!(begun.after, 1 + begun.replayed, "the first that was put off comes next");
+    assert_eq!(
+        begun.after,
+        1 + begun.replayed,
+        "the first that was put off comes next"
+    );
     assert!(begun.retry_after_ms.unwrap() > 0);
-    let ids = |replays: &Replays| replays.refused.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+    let ids = |replays: &Replays| {
+        replays
+            .refused
+            .iter()
+            .map(|(id, _)| id.clone())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(ids(&begun), [first.id.clone()]);
-    assert!(begun.refused[0].1.contains("the payload is not JSON"), "{begun:?}");
+    assert!(
+        begun.refused[0].1.contains("the payload is not JSON"),
+        "{begun:?}"
+    );
 
     let (mut after, mut replayed, mut told) = (begun.after, begun.replayed, Vec::new());
     for _ in 0..100 {
@@ -175,7 +221,10 @@ fn a_replay_that_fails_again_is_another_letter() {
     let desk = Desk::new(|_| {}, |_| panic!("it stumbles"));
     desk.ended(task("bad", "note", None));
     let begun = replay_next(&desk, 0, None);
-    assert_eq!((begun.replayed, begun.more, begun.retry_after_ms), (1, false, None));
+    assert_eq!(
+        (begun.replayed, begun.more, begun.retry_after_ms),
+        (1, false, None)
+    );
     desk.pass(SignedDuration::from_secs(10));
     let letters = desk.letters();
     assert_eq!(letters.len(), 2);
@@ -193,7 +242,10 @@ fn a_message_is_handed_in_as_it_came() {
     let mut fresh = message("kunder.task.first.fresh", &body("fresh"));
     fresh.headers.push(("Traceparent".to_owned(), trace.to_owned()));
     let taken = message("kunder.task.first.taken", &body("taken"));
-    for (letter, id) in [(&fresh, TaskId::new("fresh").unwrap()), (&taken, taken.id.replay())] {
+    for (letter, id) in [
+        (&fresh, TaskId::new("fresh").unwrap()),
+        (&taken, taken.id.replay()),
+    ] {
         set_aside(&desk, letter);
         assert_eq!(replay(&desk, letter).replayed_as, Some(id.clone()));
         assert_eq!(desk.outcome(&id).report.status, Status::Complete);
@@ -208,19 +260,40 @@ fn an_event_is_handed_in_as_it_came() {
     let desk = Desk::new(|_| {}, done);
     let letter = message("kunder.in.salj.nothing", "{}");
     set_aside(&desk, &letter);
-    let refusal = refused(ask(&desk, &Request::Replay { id: letter.id.clone() }));
-    assert!(refusal.message.contains("nobody takes `salj.nothing`"), "{refusal}");
+    let refusal = refused(ask(
+        &desk,
+        &Request::Replay {
+            id: letter.id.clone(),
+        },
+    ));
+    assert!(
+        refusal.message.contains("nobody takes `salj.nothing`"),
+        "{refusal}"
+    );
     let strange = message("kunder.in.salj.=ZZ", "{}");
     set_aside(&desk, &strange);
-    let refusal = refused(ask(&desk, &Request::Replay { id: strange.id.clone() }));
-    assert!(refusal.message.contains("its subject cannot be read"), "{refusal}");
+    let refusal = refused(ask(
+        &desk,
+        &Request::Replay {
+            id: strange.id.clone(),
+        },
+    ));
+    assert!(
+        refusal.message.contains("its subject cannot be read"),
+        "{refusal}"
+    );
 }
 
 #[test]
 fn what_is_refused_again_stays_open_with_the_reason_and_what_to_do() {
     let desk = Desk::new(|_| {}, done);
     for (subject, body, code, why) in [
-        ("kunder.task.first.x", "{", RefusalCode::Malformed, "the payload is not JSON"),
+        (
+            "kunder.task.first.x",
+            "{",
+            RefusalCode::Malformed,
+            "the payload is not JSON",
+        ),
         (
             "kunder.task.first.x",
             r#"{"taskId":"y"}"#,
@@ -233,14 +306,30 @@ fn what_is_refused_again_stays_open_with_the_reason_and_what_to_do() {
             RefusalCode::Unknown,
             "`fly` is not a command",
         ),
-        ("elsewhere", "{}", RefusalCode::Malformed, "nobody takes what comes on the subject `elsewhere`"),
+        (
+            "elsewhere",
+            "{}",
+            RefusalCode::Malformed,
+            "nobody takes what comes on the subject `elsewhere`",
+        ),
     ] {
         let letter = message(subject, body);
         set_aside(&desk, &letter);
-        let refusal = refused(ask(&desk, &Request::Replay { id: letter.id.clone() }));
+        let refusal = refused(ask(
+            &desk,
+            &Request::Replay {
+                id: letter.id.clone(),
+            },
+        ));
         assert_eq!(refusal.code, code);
-        let begins = format!("letter `{}` stays open, what it holds is refused again: ", letter.id);
-        assert!(refusal.message.starts_with(&begins) && refusal.message.contains(why), "{refusal}");
+        let begins = format!(
+            "letter `{}` stays open, what it holds is refused again: ",
+            letter.id
+        );
+        assert!(
+            refusal.message.starts_with(&begins) && refusal.message.contains(why),
+            "{refusal}"
+        );
         let hint = refusal.hint.unwrap();
         assert!(hint.contains(&format!("kunder dlq drop {}", letter.id)), "{hint}");
         let id = letter.id;
@@ -251,8 +340,16 @@ fn what_is_refused_again_stays_open_with_the_reason_and_what_to_do() {
     desk.run(async move { runtime.drain().await });
     let letter = letter_of(&task("late", "note", None));
     set_aside(&desk, &letter);
-    let refusal = refused(ask(&desk, &Request::Replay { id: letter.id.clone() }));
-    assert_eq!((refusal.code, refusal.hint.as_deref()), (RefusalCode::Unavailable, Some("try again later")));
+    let refusal = refused(ask(
+        &desk,
+        &Request::Replay {
+            id: letter.id.clone(),
+        },
+    ));
+    assert_eq!(
+        (refusal.code, refusal.hint.as_deref()),
+        (RefusalCode::Unavailable, Some("try again later"))
+    );
     let refusal = refused(ask(&desk, &Request::ReplayNext { after: 0, upto: None }));
     assert_eq!(refusal.code, RefusalCode::Unavailable);
 }
@@ -282,15 +379,29 @@ fn an_announcement_is_announced_again_under_an_id_of_its_letter() {
         set_aside(&desk, &letter);
         let ended = replay(&desk, &letter);
         assert_eq!((ended.state, ended.replayed_as), (LetterState::Replayed, None));
-        let again = desk.announced().into_iter().find(|one| one.destination == destination).unwrap();
+        let again = desk
+            .announced()
+            .into_iter()
+            .find(|one| one.destination == destination)
+            .unwrap();
         assert_eq!(
             (again.kind, &again.subject, &again.headers, &again.body),
             (kind, &lost.subject, &lost.headers, &lost.body)
         );
         assert_eq!(again.message_id, format!("{}/replay", letter.id));
-        let days = again.deadline.map(|deadline| deadline.duration_since(begin()).as_hours() / 24);
+        let days = again
+            .deadline
+            .map(|deadline| deadline.duration_since(begin()).as_hours() / 24);
         assert_eq!(days, (kind == AnnouncementKind::Request).then_some(7));
-        let refusal = refused(ask(&desk, &Request::Drop { id: letter.id.clone() }));
-        assert_eq!(refusal.hint.as_deref(), Some("it is dealt with: there is nothing to drop"));
+        let refusal = refused(ask(
+            &desk,
+            &Request::Drop {
+                id: letter.id.clone(),
+            },
+        ));
+        assert_eq!(
+            refusal.hint.as_deref(),
+            Some("it is dealt with: there is nothing to drop")
+        );
     }
 }

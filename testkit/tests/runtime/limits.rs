@@ -34,7 +34,9 @@ fn much(work: &Work) -> Decision<Fact> {
     decision.changes = (0..number(work, "facts")).map(fact).collect();
     decision.artifacts = (0..number(work, "files")).map(file).collect();
     for at in 0..number(work, "events") {
-        decision.events.push(EventDraft::general("told", json!({ "at": at })));
+        decision
+            .events
+            .push(EventDraft::general("told", json!({ "at": at })));
     }
     for at in 0..number(work, "follow") {
         decision
@@ -47,7 +49,9 @@ fn much(work: &Work) -> Decision<Fact> {
 fn with(id: &str, params: &[(&str, i64)]) -> kunder_agent_core::task::Task {
     let mut task = task(id, "do", None);
     for (name, value) in params {
-        task.instruction.params.insert((*name).to_owned(), (*value).into());
+        task.instruction
+            .params
+            .insert((*name).to_owned(), (*value).into());
     }
     task
 }
@@ -68,10 +72,26 @@ fn a_decision_may_hold_so_much_and_not_one_more() {
         much,
     );
     for (index, (most, more, why)) in [
-        ([("facts", 10), ("bytes", 0)], [("facts", 11), ("bytes", 0)], "11 facts, at most 10"),
-        ([("events", 10), ("bytes", 0)], [("events", 11), ("bytes", 0)], "11 events, at most 10"),
-        ([("files", 2), ("bytes", 1)], [("files", 3), ("bytes", 1)], "3 files, at most 2"),
-        ([("files", 2), ("bytes", 500)], [("files", 2), ("bytes", 501)], "1002 bytes of files, at most 1000"),
+        (
+            [("facts", 10), ("bytes", 0)],
+            [("facts", 11), ("bytes", 0)],
+            "11 facts, at most 10",
+        ),
+        (
+            [("events", 10), ("bytes", 0)],
+            [("events", 11), ("bytes", 0)],
+            "11 events, at most 10",
+        ),
+        (
+            [("files", 2), ("bytes", 1)],
+            [("files", 3), ("bytes", 1)],
+            "3 files, at most 2",
+        ),
+        (
+            [("files", 2), ("bytes", 500)],
+            [("files", 2), ("bytes", 501)],
+            "1002 bytes of files, at most 1000",
+        ),
         (
             [("follow", 10), ("bytes", 0)],
             [("follow", 11), ("bytes", 0)],
@@ -86,7 +106,11 @@ fn a_decision_may_hold_so_much_and_not_one_more() {
         failed(&desk.ended(with(&format!("more-{index}"), &more)), why);
     }
     desk.pass(SignedDuration::from_secs(1));
-    assert_eq!(desk.counts().accepted, 20, "of those that follow none too many was made");
+    assert_eq!(
+        desk.counts().accepted,
+        20,
+        "of those that follow none too many was made"
+    );
     assert_eq!(desk.letters().len(), 5);
 }
 
@@ -134,13 +158,19 @@ fn an_agent_that_does_not_exist_is_not_asked() {
             decision
         },
     );
-    failed(&desk.ended(with("t", &[])), "it asks for the agent `third`, which does not exist");
+    failed(
+        &desk.ended(with("t", &[])),
+        "it asks for the agent `third`, which does not exist",
+    );
 }
 
 #[test]
 fn a_gather_may_be_slow_and_not_stuck_and_not_endless() {
     let desk = Desk::new(
-        |config| (config.gather_limit, config.gather_whole_limit) = (Duration::from_secs(30), Duration::from_secs(100)),
+        |config| {
+            (config.gather_limit, config.gather_whole_limit) =
+                (Duration::from_secs(30), Duration::from_secs(100))
+        },
         done,
     );
     let gathers = |id: &str, seconds: i64, step: i64| {

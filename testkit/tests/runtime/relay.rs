@@ -134,7 +134,10 @@ fn a_lane_that_is_away_is_offered_again_with_growing_pauses_and_holds_up_no_othe
     desk.ended(task("t", "note", None));
     desk.pass(SignedDuration::from_secs(60));
     assert_eq!(bus.pauses(), [2, 4, 8, 16, 32, 64, 128, 150, 150]);
-    assert_eq!((bus.taken("results"), bus.taken("salj/agent"), bus.taken("events")), (1, 1, 0));
+    assert_eq!(
+        (bus.taken("results"), bus.taken("salj/agent"), bus.taken("events")),
+        (1, 1, 0)
+    );
     // What comes meanwhile waits with it, and does not make it any faster.
     desk.ended(task("u", "note", None));
     assert_eq!((bus.taken("results"), bus.pauses().len()), (2, 9));
@@ -146,7 +149,13 @@ fn a_lane_that_is_away_is_offered_again_with_growing_pauses_and_holds_up_no_othe
     desk.ended(task("v", "note", None));
     desk.pass(SignedDuration::from_secs(1));
     assert_eq!(bus.pauses()[10..], [2, 4]);
-    assert!(bus.offered.lock().unwrap().iter().all(|(_, attempt)| *attempt == 1));
+    assert!(
+        bus.offered
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|(_, attempt)| *attempt == 1)
+    );
 }
 
 #[test]
@@ -159,13 +168,26 @@ fn what_is_not_taken_by_its_deadline_is_given_up_with_a_letter() {
     desk.pass(SignedDuration::from_secs(90));
     let letters = desk.letters();
     assert_eq!(letters.len(), 1);
-    assert_eq!((letters[0].to.as_str(), letters[0].reason.as_str()), ("salj/agent", "nobody listens"));
+    assert_eq!(
+        (letters[0].to.as_str(), letters[0].reason.as_str()),
+        ("salj/agent", "nobody listens")
+    );
     assert_eq!(bus.taken("salj/agent"), 0);
-    let attempts: Vec<u32> = bus.offered.lock().unwrap().iter().map(|(_, attempt)| *attempt).collect();
+    let attempts: Vec<u32> = bus
+        .offered
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|(_, attempt)| *attempt)
+        .collect();
     assert_eq!(attempts[..3], [1, 2, 3], "what may have been sent says so");
     let offers = attempts.len();
     desk.pass(SignedDuration::from_secs(600));
-    assert_eq!(bus.offered.lock().unwrap().len(), offers, "and is not offered again");
+    assert_eq!(
+        bus.offered.lock().unwrap().len(),
+        offers,
+        "and is not offered again"
+    );
     assert_eq!(bus.taken("events"), 2, "one of them tells of the letter");
 }
 

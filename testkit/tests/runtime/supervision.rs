@@ -34,7 +34,10 @@ fn seconds(desk: &Desk) -> i64 {
 fn an_actor_that_panics_is_started_again_and_its_tasks_are_served() {
     // Both agents read: one of them may take all the panics.
     let desk = desk(4, 0, 0);
-    assert_eq!(desk.ended(task("t", "note", Some("a"))).report.status, Status::Complete);
+    assert_eq!(
+        desk.ended(task("t", "note", Some("a"))).report.status,
+        Status::Complete
+    );
     desk.pass(SignedDuration::from_secs(30));
     assert_eq!(desk.runtime.figures().restarts, 4);
     assert_eq!(*desk.runtime.fatal().borrow(), None);
@@ -44,11 +47,21 @@ fn an_actor_that_panics_is_started_again_and_its_tasks_are_served() {
 fn an_actor_that_never_stops_panicking_ends_the_process_with_the_cause() {
     let desk = desk(u32::MAX, 0, 0);
     desk.pass(SignedDuration::from_secs(14));
-    assert_eq!(*desk.runtime.fatal().borrow(), None, "1 + 2 + 4 + 4 + 4 s of pauses are not over");
+    assert_eq!(
+        *desk.runtime.fatal().borrow(),
+        None,
+        "1 + 2 + 4 + 4 + 4 s of pauses are not over"
+    );
     desk.pass(SignedDuration::from_secs(2));
     let cause = desk.runtime.fatal().borrow().clone().unwrap();
-    assert!(cause.starts_with("agent ") && cause.contains("was restarted 5 times in 60s"), "{cause}");
-    assert!(cause.ends_with("last because: the journal was told to fail"), "{cause}");
+    assert!(
+        cause.starts_with("agent ") && cause.contains("was restarted 5 times in 60s"),
+        "{cause}"
+    );
+    assert!(
+        cause.ends_with("last because: the journal was told to fail"),
+        "{cause}"
+    );
 }
 
 #[test]
@@ -58,7 +71,10 @@ fn an_actor_without_a_sign_of_life_is_started_again() {
     assert_eq!(desk.runtime.figures().restarts, 0);
     desk.pass(SignedDuration::from_secs(5));
     assert_eq!(desk.runtime.figures().restarts, 1);
-    assert_eq!(desk.ended(task("t", "note", None)).report.status, Status::Complete);
+    assert_eq!(
+        desk.ended(task("t", "note", None)).report.status,
+        Status::Complete
+    );
     let hung = self::desk(0, u32::MAX, 0);
     hung.pass(SignedDuration::from_secs(600));
     let cause = hung.runtime.fatal().borrow().clone();
@@ -70,7 +86,10 @@ fn an_actor_without_a_sign_of_life_is_started_again() {
 #[test]
 fn a_store_that_is_away_is_waited_for_and_the_task_ends_once() {
     let desk = desk(0, 0, 5);
-    assert_eq!(desk.ended(task("t", "note", Some("a"))).report.status, Status::Complete);
+    assert_eq!(
+        desk.ended(task("t", "note", Some("a"))).report.status,
+        Status::Complete
+    );
     assert_eq!(seconds(&desk), 1 + 2 + 4 + 4 + 4);
     assert_eq!(desk.decisions(), 6);
     assert_eq!((desk.announced().len(), desk.counts().accepted), (1, 1));

@@ -201,7 +201,10 @@ mod tests {
         let whole = sample(list(300, None), 40, 1);
         let gone = whole[0].mutant.span.start.line - 1;
         let less = sample(list(300, Some(gone)), 40, 1);
-        let kept = keys(&less).iter().filter(|key| keys(&whole).contains(key)).count();
+        let kept = keys(&less)
+            .iter()
+            .filter(|key| keys(&whole).contains(key))
+            .count();
         assert_eq!(kept, 39);
     }
 

@@ -25,7 +25,11 @@ pub struct Found {
 
 impl Found {
     pub fn survived(&self) -> bool {
-        self.viable && self.caught.as_ref().is_none_or(|caught| caught.stage == Stage::EndToEnd)
+        self.viable
+            && self
+                .caught
+                .as_ref()
+                .is_none_or(|caught| caught.stage == Stage::EndToEnd)
     }
 }
 
@@ -52,7 +56,9 @@ impl Results {
 
     /// What is known of a mutant whose function has not changed since.
     pub fn of(&self, key: &str, fingerprint: u64) -> Option<&Found> {
-        self.found.get(key).filter(|found| found.fingerprint == fingerprint)
+        self.found
+            .get(key)
+            .filter(|found| found.fingerprint == fingerprint)
     }
 
     pub fn keep(&mut self, found: Found) -> Result<()> {

@@ -114,7 +114,10 @@ impl<'a> Stages<'a> {
     pub fn pass_without_mutant(&self) -> Result<()> {
         for package in ["kunder-agent-core", "kunder-store", "kunder-bus", "kunder"] {
             let caught = self.unit(0, package)?;
-            ensure!(caught.is_none(), "without a mutant the tests of {package} fail: {caught:?}");
+            ensure!(
+                caught.is_none(),
+                "without a mutant the tests of {package} fail: {caught:?}"
+            );
         }
         for caught in [self.simulation(0)?, self.end_to_end(0)?] {
             ensure!(caught.is_none(), "without a mutant the tests fail: {caught:?}");
@@ -142,19 +145,38 @@ impl<'a> Stages<'a> {
     }
 
     fn simulation(&self, number: u32) -> Result<Option<Catch>> {
-        let mut simulate = bounded(self.tree.simulate().as_os_str().to_str().context("a path that is no UTF-8")?);
+        let mut simulate = bounded(
+            self.tree
+                .simulate()
+                .as_os_str()
+                .to_str()
+                .context("a path that is no UTF-8")?,
+        );
         simulate
             .args(["--seeds", &self.seeds.to_string(), "--threads", "2"])
             .current_dir(&self.tree.root);
         // What comes after the first broken rule only finds the shortest way to it.
         let ended = self.watched(simulate, number, "simulate.log", "BROKEN: ")?;
         if let Some(by) = ended.found {
-            let caught = Catch { stage: Stage::Simulation, by, hung: false };
+            let caught = Catch {
+                stage: Stage::Simulation,
+                by,
+                hung: false,
+            };
             return Ok(Some(caught));
         }
         if ended.hung || !ended.well {
-            let by = if ended.hung { "simulate" } else { "simulate: it died" }.to_owned();
-            let caught = Catch { stage: Stage::Simulation, by, hung: ended.hung };
+            let by = if ended.hung {
+                "simulate"
+            } else {
+                "simulate: it died"
+            }
+            .to_owned();
+            let caught = Catch {
+                stage: Stage::Simulation,
+                by,
+                hung: ended.hung,
+            };
             return Ok(Some(caught));
         }
         self.tests(number, Stage::Simulation, "package(=kunder-testkit)")
@@ -166,7 +188,16 @@ impl<'a> Stages<'a> {
 
     fn tests(&self, number: u32, stage: Stage, filter: &str) -> Result<Option<Catch>> {
         let mut nextest = bounded("cargo-nextest");
-        nextest.args(["nextest", "run", "--color", "never", "--test-threads", "2", "--max-fail", "1:immediate"]);
+        nextest.args([
+            "nextest",
+            "run",
+            "--color",
+            "never",
+            "--test-threads",
+            "2",
+            "--max-fail",
+            "1:immediate",
+        ]);
         for (name, file) in [
             ("--binaries-metadata", "binaries.json"),
             ("--cargo-metadata", "metadata.json"),
@@ -174,7 +205,14 @@ impl<'a> Stages<'a> {
         ] {
             nextest.arg(name).arg(self.folder.join(file));
         }
-        nextest.args(["--failure-output", "never", "--status-level", "fail", "--user-config-file", "none"]);
+        nextest.args([
+            "--failure-output",
+            "never",
+            "--status-level",
+            "fail",
+            "--user-config-file",
+            "none",
+        ]);
         nextest
             .args(["-E", filter])
             .current_dir(&self.tree.root)
@@ -244,7 +282,12 @@ fn end(child: &mut Child) -> Result<()> {
 /// A program with bounded memory; it takes the place of the shell, so that it can be ended.
 fn bounded(program: &str) -> Command {
     let mut shell = command("sh", Path::new("/"));
-    shell.args(["-c", &format!("ulimit -v {MEMORY_KB}; exec \"$@\""), "sh", program]);
+    shell.args([
+        "-c",
+        &format!("ulimit -v {MEMORY_KB}; exec \"$@\""),
+        "sh",
+        program,
+    ]);
     shell
 }
 
@@ -267,11 +310,18 @@ mod tests {
 
     #[test]
     fn the_test_that_fails_is_read_from_what_nextest_says() {
-        let said = "    Starting 3 tests\n        FAIL [   0.004s] (2/3) kunder-store::contract alike::a_name\n";
+        let said =
+            "    Starting 3 tests\n        FAIL [   0.004s] (2/3) kunder-store::contract alike::a_name\n";
         let named = |name: &str, hung| Some((name.to_owned(), hung));
-        assert_eq!(failed_test(said), named("kunder-store::contract alike::a_name", false));
+        assert_eq!(
+            failed_test(said),
+            named("kunder-store::contract alike::a_name", false)
+        );
         let said = " TIMEOUT [  60.004s] kunder runs::b\n";
         assert_eq!(failed_test(said), named("kunder runs::b", true));
-        assert_eq!(failed_test("     Summary [   1.2s] 3 tests run: 3 passed\n"), None);
+        assert_eq!(
+            failed_test("     Summary [   1.2s] 3 tests run: 3 passed\n"),
+            None
+        );
     }
 }

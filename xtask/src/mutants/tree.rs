@@ -55,19 +55,30 @@ impl Tree {
             "--exclude-standard",
             "-z",
         ]))?;
-        ensure!(listed.status.success(), "git cannot list the files of the repository");
+        ensure!(
+            listed.status.success(),
+            "git cannot list the files of the repository"
+        );
         let listed = String::from_utf8(listed.stdout).context("a file has a name that is no UTF-8")?;
         let wanted: BTreeSet<&str> = listed
             .split('\0')
             .filter(|name| !name.is_empty() && original.join(name).is_file())
             .collect();
-        for name in tree.files()?.iter().filter(|name| !wanted.contains(name.as_str())) {
+        for name in tree
+            .files()?
+            .iter()
+            .filter(|name| !wanted.contains(name.as_str()))
+        {
             fs::remove_file(tree.root.join(name)).with_context(|| format!("cannot remove {name}"))?;
         }
         for name in wanted {
             let content = fs::read(original.join(name)).with_context(|| format!("cannot read {name}"))?;
             // What will be woven is written then.
-            if Path::new(name).extension().is_none_or(|extension| extension != "rs") || !tree.root.join(name).exists() {
+            if Path::new(name)
+                .extension()
+                .is_none_or(|extension| extension != "rs")
+                || !tree.root.join(name).exists()
+            {
                 tree.write(name, &content)?;
             }
         }
@@ -78,7 +89,9 @@ impl Tree {
         let mut files = Vec::new();
         let mut folders = vec![self.root.clone()];
         while let Some(folder) = folders.pop() {
-            let Ok(entries) = fs::read_dir(&folder) else { continue };
+            let Ok(entries) = fs::read_dir(&folder) else {
+                continue;
+            };
             for entry in entries {
                 let path = entry.context("cannot list the copy")?.path();
                 if path.is_dir() {
@@ -131,7 +144,10 @@ impl Tree {
             if blamed.is_empty() {
                 return Ok(Built { woven });
             }
-            eprintln!("  {} mutants do not stand beside the others: {blamed:?}", blamed.len());
+            eprintln!(
+                "  {} mutants do not stand beside the others: {blamed:?}",
+                blamed.len()
+            );
             refused.extend(blamed);
         }
     }
@@ -167,21 +183,40 @@ impl Tree {
     /// The numbers in whose texts the compiler finds errors.
     fn blamed(&self, mutants: &BTreeMap<u32, &Mutant>) -> Result<BTreeSet<u32>> {
         let mut check = self.cargo();
-        check.args(["check", "--quiet", "--message-format", "json", "--keep-going", "--lib"]);
-        for package in mutants.values().map(|mutant| &mutant.package).collect::<BTreeSet<_>>() {
+        check.args([
+            "check",
+            "--quiet",
+            "--message-format",
+            "json",
+            "--keep-going",
+            "--lib",
+        ]);
+        for package in mutants
+            .values()
+            .map(|mutant| &mutant.package)
+            .collect::<BTreeSet<_>>()
+        {
             check.args(["--package", package]);
         }
         let said = output(&mut check)?;
         let mut blamed = BTreeSet::new();
         for line in said.stdout.split(|byte| *byte == b'\n') {
-            let Ok(Said { message: Some(message), .. }) = serde_json::from_slice::<Said>(line) else {
+            let Ok(Said {
+                message: Some(message),
+                ..
+            }) = serde_json::from_slice::<Said>(line)
+            else {
                 continue;
             };
             if message.level != "error" || message.all_spans().is_empty() {
                 continue;
             }
             let found = self.regions_of(&message)?;
-            ensure!(!found.is_empty(), "no mutant is to blame for: {}", message.rendered.as_deref().unwrap_or("an error"));
+            ensure!(
+                !found.is_empty(),
+                "no mutant is to blame for: {}",
+                message.rendered.as_deref().unwrap_or("an error")
+            );
             blamed.extend(found);
         }
         ensure!(
@@ -230,10 +265,17 @@ impl Tree {
         let before = fs::read(&path).context("cannot read the copy")?;
         let age = fs::metadata(&path).and_then(|file| file.modified());
         self.put(mutant)?;
-        let checked = output(self.cargo().args(["check", "--quiet", "--lib", "--package", &mutant.package]))?;
+        let checked = output(
+            self.cargo()
+                .args(["check", "--quiet", "--lib", "--package", &mutant.package]),
+        )?;
         fs::write(&path, before).context("cannot write the copy")?;
-        let file = fs::File::options().write(true).open(&path).context("cannot write the copy")?;
-        age.and_then(|age| file.set_modified(age)).context("cannot keep the age of a file")?;
+        let file = fs::File::options()
+            .write(true)
+            .open(&path)
+            .context("cannot write the copy")?;
+        age.and_then(|age| file.set_modified(age))
+            .context("cannot keep the age of a file")?;
         Ok(checked.status.success())
     }
 }

@@ -56,7 +56,10 @@ pub fn weave(source: &str, changes: &[Change], which: &str) -> Result<Woven> {
 pub fn regions(woven: &str) -> Vec<(u32, Range<usize>)> {
     let mut regions = Vec::new();
     for (start, _) in woven.match_indices("/*<") {
-        let number: String = woven[start + 3..].chars().take_while(char::is_ascii_digit).collect();
+        let number: String = woven[start + 3..]
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
         let end = woven[start..].find(&format!("/*{number}>*/"));
         if let (Ok(number), Some(end)) = (number.parse(), end) {
             regions.push((number, start..start + end));
@@ -97,7 +100,13 @@ fn render(source: &str, range: Range<usize>, edits: &[Edit], which: &str) -> Str
 }
 
 /// `edits` are those that may lie in the range; one part of it may be replaced.
-fn render_but(source: &str, range: Range<usize>, edits: &[Edit], which: &str, but: Option<&Change>) -> String {
+fn render_but(
+    source: &str,
+    range: Range<usize>,
+    edits: &[Edit],
+    which: &str,
+    but: Option<&Change>,
+) -> String {
     let mut text = String::new();
     let mut at = range.start;
     let plain = |text: &mut String, from: usize, to: usize| match but {
@@ -143,7 +152,11 @@ fn one(source: &str, edit: &Edit, inner: &[Edit], which: &str) -> String {
         Form::Values(changes) => {
             for change in changes {
                 let (number, value) = (change.number, &change.replacement);
-                write!(text, "/*<{number}*/ if {which} == {number} {{ return {value}; }} /*{number}>*/ ").expect(wrote);
+                write!(
+                    text,
+                    "/*<{number}*/ if {which} == {number} {{ return {value}; }} /*{number}>*/ "
+                )
+                .expect(wrote);
             }
         }
         Form::NoArm(number) => {
@@ -181,7 +194,12 @@ impl Weaver<'_> {
     }
 
     /// Replaced text is parsed anew, so the whole of a chain of operators is written again for each of them.
-    fn chain<'ast>(&mut self, expression: &'ast Expr, changes: &mut Vec<Change>, leaves: &mut Vec<&'ast Expr>) {
+    fn chain<'ast>(
+        &mut self,
+        expression: &'ast Expr,
+        changes: &mut Vec<Change>,
+        leaves: &mut Vec<&'ast Expr>,
+    ) {
         match expression {
             Expr::Binary(binary) => {
                 self.chain(&binary.left, changes, leaves);
@@ -261,7 +279,10 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
         } else if let Some(change) = self.of(Genre::MatchArm, |range| range.start == start).first() {
             let end = arm.pat.span().byte_range().end;
             let form = Form::NoArm(change.number);
-            self.edits.push(Edit { range: end..end, form });
+            self.edits.push(Edit {
+                range: end..end,
+                form,
+            });
         }
         visit::visit_arm(self, arm);
     }
@@ -299,118 +320,4 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Marks the text to replace in `«»`; gives the woven text without its comments and doubled blanks.
-    #[track_caller]
-    fn check(genre: Genre, marked: &str, replacement: &str, wanted: &str) {
-        let start = marked.find('«').unwrap();
-        let end = marked.find('»').unwrap() - '«'.len_utf8();
-        let source = marked.replace(['«', '»'], "");
-        let change = Change {
-            number: 7,
-            genre,
-            range: start..end,
-            replacement: replacement.to_owned(),
-        };
-        let woven = weave(&source, &[change], "m()").unwrap();
-        let bare = woven.text.replace("/*<7*/", "").replace("/*7>*/", "");
-        assert_eq!(bare.split_whitespace().collect::<Vec<_>>().join(" "), wanted);
-        assert_eq!(woven.numbers.len(), usize::from(woven.text != source));
-        assert!(regions(&woven.text).iter().all(|(number, _)| *number == 7));
-    }
-
-    #[test]
-    fn a_function_returns_another_value() {
-        check(
-            Genre::FnValue,
-            "fn f() -> u8 { «let a = 1; a» }",
-            "0",
-            "fn f() -> u8 { if m() == 7 { return 0; } let a = 1; a }",
-        );
-    }
-
-    /// As replaced text it binds anew: `a || b && c` is not `(a || b) && c`.
-    #[test]
-    fn an_operator_is_replaced_in_the_text_of_its_whole_chain() {
-        check(
-            Genre::BinaryOperator,
-            "fn f() -> bool { a «&&» b && c(x) }",
-            "||",
-            "fn f() -> bool { (match m() { 7 => (a || b && c(x)) , _ => (a && b && c(x)) }) }",
-        );
-    }
-
-    #[test]
-    fn an_operator_that_is_part_of_an_operand_stays_there() {
-        check(
-            Genre::BinaryOperator,
-            "fn f() -> bool { (a «+» b) < c }",
-            "-",
-            "fn f() -> bool { ((match m() { 7 => (a - b) , _ => (a + b) })) < c }",
-        );
-    }
-
-    #[test]
-    fn what_cannot_be_in_brackets_or_in_a_constant_is_left_out() {
-        let chain = "fn f() { if a «&&» let Some(b) = c {} }";
-        check(
-            Genre::BinaryOperator,
-            chain,
-            "||",
-            &chain.replace(['«', '»'], ""),
-        );
-        let constant = "const A: u8 = 1 «+» 2;";
-        check(
-            Genre::BinaryOperator,
-            constant,
-            "-",
-            &constant.replace(['«', '»'], ""),
-        );
-    }
-
-    #[test]
-    fn a_negation_an_arm_a_guard_and_a_field_are_taken_away() {
-        check(
-            Genre::UnaryOperator,
-            "fn f() { if «!»a.b() {} }",
-            "",
-            "fn f() { if (match m() { 7 => (a.b()) , _ => (!a.b()) }) {} }",
-        );
-        check(
-            Genre::MatchArm,
-            "fn f() { match a { «1 => b,» _ => c } }",
-            "",
-            "fn f() { match a { 1 if m() != 7 => b, _ => c } }",
-        );
-        check(
-            Genre::MatchArmGuard,
-            "fn f() { match a { 1 if «b < 2» => b, _ => c } }",
-            "true",
-            "fn f() { match a { 1 if (match m() { 7 => true , _ => (b < 2) }) => b, _ => c } }",
-        );
-        check(
-            Genre::StructField,
-            "fn f() { A { «b: 1,» ..c } }",
-            "",
-            "fn f() { (match m() { 7 => (A { ..c }) , _ => (A { b: 1, ..c }) }) }",
-        );
-    }
-
-    #[test]
-    fn mutants_within_each_other_all_stand_there() {
-        let source = "fn f() -> bool { a < g(|| b < c) }";
-        let at = |from: usize, number: u32| Change {
-            number,
-            genre: Genre::BinaryOperator,
-            range: from..from + 1,
-            replacement: ">".to_owned(),
-        };
-        let (outer, inner) = (source.find('<').unwrap(), source.rfind('<').unwrap());
-        let woven = weave(source, &[at(outer, 1), at(inner, 2)], "m()").unwrap();
-        assert_eq!(woven.numbers, BTreeSet::from([1, 2]));
-        assert_eq!(woven.text.matches("2 => ").count(), 2, "in both forms of the outer one");
-        syn::parse_file(&woven.text).unwrap();
-    }
-}
+mod tests;
