@@ -129,6 +129,7 @@ fn a_full_mailbox_says_whose_tasks_it_holds_and_when_to_come_again() {
     for number in 0..3 {
         desk.submit(slow(&format!("t{number}"), None)).unwrap();
     }
+    desk.pass(SignedDuration::from_millis(100));
     let load = desk.runtime.loads().remove(0);
     assert_eq!((load.agent.as_str(), load.places, load.window), ("first", 2, 3));
     assert!(load.bytes > 0);

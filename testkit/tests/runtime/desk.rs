@@ -33,7 +33,7 @@ const WAIT: Duration = Duration::from_secs(24 * 3_600);
 
 type Decide = dyn Fn(&Work) -> Decision<Fact> + Send + Sync;
 
-/// An agent whose decisions a test makes. `gather` takes `params.gatherSeconds`, in steps of `params.stepSeconds`.
+/// An agent whose decisions a test makes. `gather` takes `firstSeconds`, then `gatherSeconds` in steps of `stepSeconds`.
 struct Told {
     name: &'static str,
     decide: Arc<Decide>,
@@ -66,6 +66,8 @@ impl Agent<Reader, Fact> for Told {
             return Err(GatherError::Refused("it is not for this agent".to_owned()));
         }
         assert!(work.task.command() != Some("fall"), "it falls");
+        let first = number(work, "firstSeconds");
+        sleep(self.clock.as_ref(), SignedDuration::from_secs(first)).await;
         let (mut left, step) = (number(work, "gatherSeconds"), number(work, "stepSeconds"));
         while left > 0 {
             let pause = if step == 0 { left } else { step.min(left) };

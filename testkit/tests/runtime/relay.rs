@@ -140,6 +140,7 @@ fn a_lane_that_is_away_is_offered_again_with_growing_pauses_and_holds_up_no_othe
     );
     // What comes meanwhile waits with it, and does not make it any faster.
     desk.ended(task("u", "note", None));
+    desk.pass(SignedDuration::from_millis(100));
     assert_eq!((bus.taken("results"), bus.pauses().len()), (2, 9));
     bus.set(Mood::Takes);
     desk.pass(SignedDuration::from_secs(15));
