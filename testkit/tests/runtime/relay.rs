@@ -149,7 +149,7 @@ fn a_lane_that_is_away_is_offered_again_with_growing_pauses_and_holds_up_no_othe
     bus.set(Mood::Away);
     desk.ended(task("v", "note", None));
     desk.pass(SignedDuration::from_secs(1));
-    assert_eq!(bus.pauses()[10..], [2, 4]);
+    assert_eq!(bus.pauses()[11..], [2, 4]);
     assert!(
         bus.offered
             .lock()
