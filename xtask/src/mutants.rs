@@ -77,6 +77,9 @@ pub struct Asked {
     /// Run those again that survived
     #[arg(long)]
     again: bool,
+    /// Run the tests of the whole on those that survived
+    #[arg(long)]
+    end_to_end: bool,
     /// Only print what is known
     #[arg(long)]
     table: bool,
@@ -99,7 +102,7 @@ pub fn run(root: &Path, asked: &Asked) -> Result<()> {
         prints.insert(key.as_str(), print);
         let found = results
             .of(key, print)
-            .filter(|found| !(asked.again && found.survived()));
+            .filter(|found| !(asked.again || asked.end_to_end) || !found.survived());
         known.extend(found.map(|found| (key.clone(), found.clone())));
     }
     eprintln!("{} mutants, {} known", sample.len(), known.len());
@@ -112,7 +115,6 @@ pub fn run(root: &Path, asked: &Asked) -> Result<()> {
         let built = tree.weave(&mutants)?;
         let stages = Stages::new(&tree, &tools, &folder, asked.days);
         ensure!(stages.build()?, "the copy with all mutants in it cannot be built");
-        stages.pass_without_mutant()?;
         let late = || begun.elapsed() >= Duration::from_secs(60 * asked.minutes);
         // Those that need a build of their own come last.
         let (woven, alone): (Vec<_>, Vec<_>) = numbered
@@ -129,6 +131,7 @@ pub fn run(root: &Path, asked: &Asked) -> Result<()> {
             let viable = is_woven || tree.is_viable(mutant)?;
             let caught = match (viable, is_woven) {
                 (false, _) => None,
+                (true, true) if asked.end_to_end => stages.end_to_end(*number)?,
                 (true, true) => stages.catch(*number, &mutant.package)?,
                 (true, false) => {
                     tree.put(mutant)?;

@@ -197,6 +197,13 @@ fn all_letters_are_replayed_in_their_order_as_there_is_room() {
         "{begun:?}"
     );
 
+    // Where there is no room at all, it goes no further.
+    let full = replay_next(&desk, begun.after, Some(begun.upto));
+    assert_eq!(
+        (full.replayed, full.after, full.upto, full.more),
+        (0, begun.after, newest, true)
+    );
+
     let (mut after, mut replayed, mut told) = (begun.after, begun.replayed, Vec::new());
     for _ in 0..100 {
         desk.pass(SignedDuration::from_secs(20));
@@ -212,7 +219,8 @@ fn all_letters_are_replayed_in_their_order_as_there_is_room() {
     assert_eq!((replayed, told, after), (20, vec![last.id], newest));
     desk.pass(SignedDuration::from_secs(300));
     assert_eq!((desk.counts().complete, desk.decisions()), (20, 20));
-    assert_eq!(replay_next(&desk, newest, None).replayed, 0);
+    let rest = replay_next(&desk, newest, None);
+    assert_eq!((rest.replayed, rest.after, rest.more), (0, newest, false));
 }
 
 /// What fails again is a letter of its own, and none of this replay.
