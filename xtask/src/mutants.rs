@@ -10,7 +10,7 @@ mod stages;
 mod tree;
 mod weave;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -87,61 +87,96 @@ pub struct Asked {
 
 /// Prints the table to stdout. Survivors are no error: whether one is a gap, a person has to say.
 pub fn run(root: &Path, asked: &Asked) -> Result<()> {
-    let begun = Instant::now();
-    let tools = tools::bring(root)?;
-    let folder = root.join("target/mutants");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let sample = list::sample(listed(root)?, asked.sample, asked.seed);
-    let mut results = Results::open(&folder.join("results.jsonl"))?;
-    let numbered: BTreeMap<u32, &Keyed> = (1..).zip(&sample).collect();
-    let mut known: BTreeMap<String, Found> = BTreeMap::new();
-    let mut prints = BTreeMap::new();
-    for Keyed { key, mutant } in &sample {
-        let source = fs::read_to_string(root.join(&mutant.file)).context("cannot read a module")?;
-        let print = mutant.fingerprint(&source);
-        prints.insert(key.as_str(), print);
-        let found = results
-            .of(key, print)
-            .filter(|found| !(asked.again || asked.end_to_end) || !found.survived());
-        known.extend(found.map(|found| (key.clone(), found.clone())));
+    let end = Instant::now() + Duration::from_secs(60 * asked.minutes);
+    let mut sitting = Sitting::open(root, asked)?;
+    eprintln!("{} mutants, {} known", sitting.sample.len(), sitting.known.len());
+    if sitting.known.len() < sitting.sample.len() && !asked.table {
+        sitting.work(root, asked, end)?;
     }
-    eprintln!("{} mutants, {} known", sample.len(), known.len());
-    if known.len() < sample.len() && !asked.table {
+    println!("{}", results::table(&sitting.sample, &sitting.known));
+    Ok(())
+}
+
+/// A sample, what is known of it, and where that is kept.
+struct Sitting {
+    folder: PathBuf,
+    sample: Vec<Keyed>,
+    /// Of the functions that the mutants stand in, by key.
+    prints: BTreeMap<String, u64>,
+    results: Results,
+    known: BTreeMap<String, Found>,
+}
+
+impl Sitting {
+    fn open(root: &Path, asked: &Asked) -> Result<Self> {
+        let folder = root.join("target/mutants");
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        let sample = list::sample(listed(root)?, asked.sample, asked.seed);
+        let results = Results::open(&folder.join("results.jsonl"))?;
+        let (mut known, mut prints) = (BTreeMap::new(), BTreeMap::new());
+        for Keyed { key, mutant } in &sample {
+            let source = fs::read_to_string(root.join(&mutant.file)).context("cannot read a module")?;
+            let print = mutant.fingerprint(&source);
+            prints.insert(key.clone(), print);
+            let found = results
+                .of(key, print)
+                .filter(|found| !(asked.again || asked.end_to_end) || !found.survived());
+            known.extend(found.map(|found| (key.clone(), found.clone())));
+        }
+        Ok(Self {
+            folder,
+            sample,
+            prints,
+            results,
+            known,
+        })
+    }
+
+    /// Builds the copy once, and runs in it whatever is not known yet.
+    fn work(&mut self, root: &Path, asked: &Asked, end: Instant) -> Result<()> {
+        let tools = tools::bring(root)?;
+        let sample = std::mem::take(&mut self.sample);
+        let numbered: BTreeMap<u32, &Keyed> = (1..).zip(&sample).collect();
         let mutants: BTreeMap<u32, &Mutant> = numbered
             .iter()
             .map(|(number, keyed)| (*number, &keyed.mutant))
             .collect();
-        let tree = Tree::copy(root, &folder)?;
-        let built = tree.weave(&mutants)?;
-        let stages = Stages::new(&tree, &tools, &folder, asked.days);
+        let tree = Tree::copy(root, &self.folder)?;
+        let mut refused = self.refused_before(&numbered);
+        let woven = tree.weave(&mutants, &mut refused)?;
+        self.keep_refused(&numbered, &refused)?;
+        let stages = Stages::new(&tree, &tools, &self.folder, asked.days);
         ensure!(stages.build()?, "the copy with all mutants in it cannot be built");
-        let late = || begun.elapsed() >= Duration::from_secs(60 * asked.minutes);
         // Those that need a build of their own come last.
-        let (woven, alone): (Vec<_>, Vec<_>) = numbered
+        let (first, last): (Vec<_>, Vec<_>) = numbered
             .iter()
-            .filter(|(_, keyed)| !known.contains_key(&keyed.key))
-            .partition(|(number, _)| built.woven.contains(number));
-        for (number, Keyed { key, mutant }) in woven.into_iter().chain(alone) {
-            if late() {
+            .filter(|(_, keyed)| !self.known.contains_key(&keyed.key))
+            .partition(|(number, _)| woven.contains(number));
+        for (number, Keyed { key, mutant }) in first.into_iter().chain(last) {
+            if Instant::now() >= end {
                 eprintln!("the time is over");
                 break;
             }
             let since = Instant::now();
-            let is_woven = built.woven.contains(number);
-            let viable = is_woven || tree.is_viable(mutant)?;
-            let caught = match (viable, is_woven) {
-                (false, _) => None,
-                (true, true) if asked.end_to_end => stages.end_to_end(*number)?,
-                (true, true) => stages.catch(*number, &mutant.package)?,
-                (true, false) => {
+            let number = woven.get(number).copied();
+            let viable = number.is_some() || tree.is_viable(mutant)?;
+            let caught = match number {
+                Some(number) if asked.end_to_end => stages.end_to_end(number)?,
+                Some(number) => stages.catch(number, &mutant.package)?,
+                None if viable => {
                     tree.put(mutant)?;
                     ensure!(stages.build()?, "{key} can be checked but not built");
                     stages.catch(0, &mutant.package)?
                 }
+                None => None,
             };
+            if viable && number.is_none() {
+                tree.weave(&mutants, &mut refused)?;
+            }
+            let (key, fingerprint) = (key.clone(), self.prints[key]);
             let found = Found {
-                key: key.clone(),
-                fingerprint: prints[key.as_str()],
+                key,
+                fingerprint,
                 viable,
                 caught,
             };
@@ -151,15 +186,33 @@ pub fn run(root: &Path, asked: &Asked) -> Result<()> {
                 mutant.name,
                 found.said()
             );
-            if viable && !is_woven {
-                tree.weave(&mutants)?;
-            }
-            known.insert(key.clone(), found.clone());
-            results.keep(found)?;
+            self.known.insert(found.key.clone(), found.clone());
+            self.results.keep(found)?;
         }
+        self.sample = sample;
+        Ok(())
     }
-    println!("{}", results::table(&sample, &known));
-    Ok(())
+
+    /// What the compiler refused in an earlier run, so that it is not asked again.
+    fn refused_before(&self, numbered: &BTreeMap<u32, &Keyed>) -> BTreeSet<u32> {
+        let kept = fs::read(self.folder.join("refused.json")).unwrap_or_default();
+        let kept: BTreeMap<String, u64> = serde_json::from_slice(&kept).unwrap_or_default();
+        let still = |keyed: &&Keyed| kept.get(&keyed.key) == self.prints.get(&keyed.key);
+        let numbered = numbered
+            .iter()
+            .filter(|(_, keyed)| kept.contains_key(&keyed.key) && still(keyed));
+        numbered.map(|(number, _)| *number).collect()
+    }
+
+    fn keep_refused(&self, numbered: &BTreeMap<u32, &Keyed>, refused: &BTreeSet<u32>) -> Result<()> {
+        let key = |number: &u32| numbered[number].key.as_str();
+        let kept: BTreeMap<&str, u64> = refused
+            .iter()
+            .map(|number| (key(number), self.prints[key(number)]))
+            .collect();
+        let json = serde_json::to_vec(&kept).context("cannot write what is refused")?;
+        fs::write(self.folder.join("refused.json"), json).context("cannot write what is refused")
+    }
 }
 
 /// All mutants of the modules.

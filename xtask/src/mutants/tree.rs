@@ -35,11 +35,6 @@ pub struct Tree {
     target: PathBuf,
 }
 
-/// What stands in the copy: which mutants can be asked for, and which each need a build of their own.
-pub struct Built {
-    pub woven: BTreeSet<u32>,
-}
-
 impl Tree {
     /// Brings the copy to what the repository holds now, without mutants; files that are the same keep their age.
     pub fn copy(original: &Path, folder: &Path) -> Result<Self> {
@@ -135,14 +130,18 @@ impl Tree {
         self.target.join("debug/simulate")
     }
 
-    /// Weaves all mutants in, and takes out again what the compiler refuses.
-    pub fn weave(&self, mutants: &BTreeMap<u32, &Mutant>) -> Result<Built> {
-        let mut refused = BTreeSet::new();
+    /// Weaves all mutants in but those that are refused, and takes out again, and adds to these, what the compiler refuses. Those that
+    /// are in it then can be asked for by their numbers.
+    pub fn weave(
+        &self,
+        mutants: &BTreeMap<u32, &Mutant>,
+        refused: &mut BTreeSet<u32>,
+    ) -> Result<BTreeSet<u32>> {
         loop {
-            let woven = self.write_all(mutants, &refused)?;
+            let woven = self.write_all(mutants, refused)?;
             let blamed = self.blamed(mutants)?;
             if blamed.is_empty() {
-                return Ok(Built { woven });
+                return Ok(woven);
             }
             eprintln!(
                 "  {} mutants do not stand beside the others: {blamed:?}",
