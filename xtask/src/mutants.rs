@@ -145,7 +145,7 @@ impl Sitting {
         let mut refused = self.refused_before(&numbered);
         let woven = tree.weave(&mutants, &mut refused)?;
         self.keep_refused(&numbered, &refused)?;
-        let stages = Stages::new(&tree, &tools, &self.folder, asked.days);
+        let stages = Stages::new(&tree, &tools, &self.folder, asked.days, asked.end_to_end);
         ensure!(stages.build()?, "the copy with all mutants in it cannot be built");
         // Those that need a build of their own come last.
         let (first, last): (Vec<_>, Vec<_>) = numbered
@@ -161,7 +161,6 @@ impl Sitting {
             let number = woven.get(number).copied();
             let viable = number.is_some() || tree.is_viable(mutant)?;
             let caught = match number {
-                Some(number) if asked.end_to_end => stages.end_to_end(number)?,
                 Some(number) => stages.catch(number, &mutant.package)?,
                 None if viable => {
                     tree.put(mutant)?;

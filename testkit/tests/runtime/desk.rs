@@ -26,8 +26,8 @@ use kunder_domain::fact::Fact;
 use kunder_testkit::machine::{Machine, Process, SimClock};
 use kunder_testkit::store::SimStore;
 
-/// Steps after which a job that has not ended never will.
-const STEPS_MAX: u64 = 200_000;
+/// More steps than any job or time of a test takes.
+const STEPS_MAX: u64 = 1_000_000;
 /// Longest wait for an outcome, in virtual time.
 const WAIT: Duration = Duration::from_secs(24 * 3_600);
 
@@ -192,8 +192,11 @@ impl Desk {
 
     /// Lets time go by.
     pub fn pass(&self, time: SignedDuration) {
-        let until = self.machine.now() + time;
-        while self.machine.step(until) {}
+        let (until, begun) = (self.machine.now() + time, self.machine.steps());
+        while self.machine.step(until) {
+            let steps = self.machine.steps() - begun;
+            assert!(steps < STEPS_MAX, "it never comes to rest");
+        }
     }
 
     #[track_caller]

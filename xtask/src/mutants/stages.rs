@@ -5,7 +5,7 @@
 )]
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,10 +19,18 @@ use crate::command::{command, output, run};
 use crate::mutants::tree::{NUMBER, Tree};
 use crate::tools::Tools;
 
-/// Test binaries of which a mutant meets only those of its crate, and the simulation.
-const BINARIES: [&str; 9] = [
-    "contract",
-    "broker",
+/// Packages and test binaries of unit tests and simulation.
+const PACKAGES: [&str; 5] = [
+    "kunder-agent-core",
+    "kunder-store",
+    "kunder-bus",
+    "kunder",
+    "kunder-testkit",
+];
+const BINARIES: [&str; 3] = ["contract", "broker", "runtime"];
+/// Of the tests of the whole.
+const PACKAGE_END_TO_END: &str = "kunder-tests";
+const BINARIES_END_TO_END: [&str; 7] = [
     "runtime",
     "endings",
     "supervision",
@@ -31,20 +39,10 @@ const BINARIES: [&str; 9] = [
     "letters",
     "storms",
 ];
-const PACKAGES: [&str; 6] = [
-    "kunder-agent-core",
-    "kunder-store",
-    "kunder-bus",
-    "kunder",
-    "kunder-testkit",
-    "kunder-tests",
-];
 /// Kilobytes of memory that one process may ask for: a mutant may never stop to.
 const MEMORY_KB: u32 = 6 << 20;
-/// A test that runs longer hangs.
-const SETTINGS: &str = "[profile.default]\nslow-timeout = { period = \"100s\", terminate-after = 1 }\n";
-/// Longest time of a whole stage.
-const STAGE_LIMIT: Duration = Duration::from_secs(240);
+/// Longest time of one test binary, and of the days: what takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(100);
 /// Failures that were none, after which a stage counts as passed.
 const LATE_MAX: u32 = 3;
 const LOOK: Duration = Duration::from_millis(50);
@@ -75,17 +73,23 @@ pub struct Stages<'a> {
     tools: &'a Tools,
     folder: PathBuf,
     seeds: u64,
+    /// Whether these are the tests of the whole.
+    end_to_end: bool,
+    /// By nextest's name for them.
+    binaries: RefCell<BTreeMap<String, Binary>>,
     /// What passed without a mutant, or needs not.
     passed: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Stages<'a> {
-    pub fn new(tree: &'a Tree, tools: &'a Tools, folder: &Path, seeds: u64) -> Self {
+    pub fn new(tree: &'a Tree, tools: &'a Tools, folder: &Path, seeds: u64, end_to_end: bool) -> Self {
         Self {
             tree,
             tools,
             folder: folder.to_owned(),
             seeds,
+            end_to_end,
+            binaries: RefCell::default(),
             passed: RefCell::default(),
         }
     }
@@ -95,29 +99,30 @@ impl<'a> Stages<'a> {
         let mut list = self.tree.cargo();
         list.args(["nextest", "list", "--cargo-quiet", "--list-type", "binaries-only"])
             .args(["--message-format", "json", "--lib"]);
-        for package in PACKAGES {
-            list.args(["--package", package]);
-        }
-        for binary in BINARIES {
-            list.args(["--test", binary]);
+        if self.end_to_end {
+            list.args(["--package", PACKAGE_END_TO_END]);
+            list.args(BINARIES_END_TO_END.iter().flat_map(|name| ["--test", name]));
+        } else {
+            list.args(PACKAGES.iter().flat_map(|name| ["--package", name]));
+            list.args(BINARIES.iter().flat_map(|name| ["--test", name]));
         }
         let built = output(&mut list)?;
         if !built.status.success() {
             eprintln!("{}", String::from_utf8_lossy(&built.stderr));
             return Ok(false);
         }
-        let write = |name: &str, content: &[u8]| {
-            fs::write(self.folder.join(name), content).with_context(|| format!("cannot write {name}"))
-        };
-        write("binaries.json", &built.stdout)?;
-        let metadata = output(self.tree.cargo().args(["metadata", "--format-version", "1"]))?;
-        write("metadata.json", &metadata.stdout)?;
-        write("nextest.toml", SETTINGS.as_bytes())?;
+        let listed: Listed =
+            serde_json::from_slice(&built.stdout).context("cannot read what nextest lists")?;
+        *self.binaries.borrow_mut() = listed.binaries;
         Ok(true)
     }
 
     /// Runs a mutant of this package until something catches it.
     pub fn catch(&self, number: u32, package: &str) -> Result<Option<Catch>> {
+        if self.end_to_end {
+            let binaries = BINARIES_END_TO_END.map(|name| format!("{PACKAGE_END_TO_END}::{name}"));
+            return self.tests(number, Stage::EndToEnd, &binaries);
+        }
         if let Some(caught) = self.unit(number, package)? {
             return Ok(Some(caught));
         }
@@ -129,13 +134,17 @@ impl<'a> Stages<'a> {
     }
 
     fn unit(&self, number: u32, package: &str) -> Result<Option<Catch>> {
-        let filter = format!("package(={package}) & (kind(lib) | binary(=contract))");
-        self.tests(number, Stage::Unit, &filter)
+        let mut binaries = vec![package.to_owned()];
+        if package == "kunder-store" {
+            binaries.push("kunder-store::contract".to_owned());
+        }
+        self.tests(number, Stage::Unit, &binaries)
     }
 
     fn simulation(&self, number: u32) -> Result<Option<Catch>> {
         // Cases first: they take a second, days take many.
-        let cases = self.tests(number, Stage::Simulation, "package(=kunder-testkit)")?;
+        let binaries = ["", "::runtime", "::broker"].map(|name| format!("kunder-testkit{name}"));
+        let cases = self.tests(number, Stage::Simulation, &binaries)?;
         match cases {
             Some(caught) => Ok(Some(caught)),
             None => self.days(number),
@@ -196,28 +205,25 @@ impl<'a> Stages<'a> {
         Ok(None)
     }
 
-    /// Tests of the whole, for what nothing else catches. They take long, and some of them hang on a machine that is busy.
-    pub fn end_to_end(&self, number: u32) -> Result<Option<Catch>> {
-        self.tests(number, Stage::EndToEnd, "package(=kunder-tests)")
+    fn tests(&self, number: u32, stage: Stage, binaries: &[String]) -> Result<Option<Catch>> {
+        for binary in binaries {
+            self.passes_without(binary, || self.tests_of(0, stage, binary))?;
+            if let Some(caught) = self.tests_of(number, stage, binary)? {
+                return Ok(Some(caught));
+            }
+        }
+        Ok(None)
     }
 
     /// A failure counts where the test that failed does so again, alone: a machine at work lets a test be late now and then.
-    fn tests(&self, number: u32, stage: Stage, filter: &str) -> Result<Option<Catch>> {
-        self.passes_without(filter, || self.tests_of(0, stage, filter))?;
-        self.tests_of(number, stage, filter)
-    }
-
-    fn tests_of(&self, number: u32, stage: Stage, filter: &str) -> Result<Option<Catch>> {
+    fn tests_of(&self, number: u32, stage: Stage, binary: &str) -> Result<Option<Catch>> {
         for _ in 0..LATE_MAX {
-            let Some((by, hung)) = self.failed(number, filter)? else {
+            let Some(failed) = self.failed(number, binary, None)? else {
                 return Ok(None);
             };
-            let name = by.split_whitespace().last().unwrap_or_default();
-            if hung
-                || self
-                    .failed(number, &format!("({filter}) & test(={name})"))?
-                    .is_some()
-            {
+            let by = format!("{binary} {}", failed.test);
+            let hung = failed.hung;
+            if hung || failed.test.is_empty() || self.failed(number, binary, Some(&failed.test))?.is_some() {
                 return Ok(Some(Catch { stage, by, hung }));
             }
             eprintln!("  {by} failed once, and not again");
@@ -225,30 +231,30 @@ impl<'a> Stages<'a> {
         Ok(None)
     }
 
-    /// The first test that fails, and whether by its limit of time.
-    fn failed(&self, number: u32, filter: &str) -> Result<Option<(String, bool)>> {
-        let mut nextest = bounded("cargo-nextest");
-        nextest.args(["nextest", "run", "--color", "never", "--test-threads", "2"]);
-        nextest.args(["--max-fail", "1:immediate", "--no-tests", "pass"]);
-        for (name, file) in [
-            ("--binaries-metadata", "binaries.json"),
-            ("--cargo-metadata", "metadata.json"),
-            ("--config-file", "nextest.toml"),
-        ] {
-            nextest.arg(name).arg(self.folder.join(file));
-        }
-        nextest.args(["--failure-output", "never", "--status-level", "fail"]);
-        nextest
-            .args(["--user-config-file", "none", "-E", filter])
-            .current_dir(&self.tree.root)
+    /// The first test of a binary that fails, of all or of one. All run in one process: that is quicker than one for each.
+    fn failed(&self, number: u32, binary: &str, only: Option<&str>) -> Result<Option<Failed>> {
+        let binaries = self.binaries.borrow();
+        let built = binaries
+            .get(binary)
+            .with_context(|| format!("{binary} was not built"))?;
+        let mut tests = bounded(built.path.to_str().context("a path that is no UTF-8")?);
+        tests.args(["--test-threads", "2"]);
+        tests.args(only.iter().flat_map(|name| ["--exact", name]));
+        tests
+            .current_dir(built.folder())
             .env("KUNDER_NATS_SERVER", &self.tools.nats_server);
-        let ended = self.watched(nextest, number, "nextest.log", "\0")?;
+        let ended = self.watched(tests, number, "tests.log", " ... FAILED")?;
         if ended.well && !ended.hung {
             return Ok(None);
         }
-        let said = fs::read_to_string(self.folder.join("nextest.log")).unwrap_or_default();
-        let nothing = || ("no test came to its end".to_owned(), true);
-        Ok(Some(failed_test(&said).unwrap_or_else(nothing)))
+        let test = ended
+            .found
+            .as_deref()
+            .and_then(|line| line.split_whitespace().nth(1));
+        Ok(Some(Failed {
+            test: test.unwrap_or_default().to_owned(),
+            hung: ended.hung,
+        }))
     }
 
     /// Runs it until it ends, until its output holds a line with `wanted`, or until the limit.
@@ -271,7 +277,7 @@ impl<'a> Stages<'a> {
                 .split_inclusive('\n')
                 .find(|line| line.contains(wanted) && line.ends_with('\n'))
                 .map(|line| line.trim().to_owned());
-            let hung = over.is_none() && begun.elapsed() >= STAGE_LIMIT;
+            let hung = over.is_none() && begun.elapsed() >= LIMIT;
             if over.is_none() && (hung || found.is_some()) {
                 end(&mut child)?;
             }
@@ -282,6 +288,39 @@ impl<'a> Stages<'a> {
             sleep(LOOK);
         }
     }
+}
+
+/// What `cargo nextest list` says of what it built, as far as it is read here.
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(rename = "rust-binaries")]
+    binaries: BTreeMap<String, Binary>,
+}
+
+#[derive(Deserialize)]
+struct Binary {
+    #[serde(rename = "binary-path")]
+    path: PathBuf,
+    /// `path+file:///where/it/is#name@version`.
+    #[serde(rename = "package-id")]
+    package_id: String,
+}
+
+impl Binary {
+    /// Tests run in the folder of their package.
+    fn folder(&self) -> &str {
+        let place = self
+            .package_id
+            .split_once("file://")
+            .map_or("", |(_, place)| place);
+        place.split('#').next().unwrap_or_default()
+    }
+}
+
+struct Failed {
+    /// Empty where the binary itself died.
+    test: String,
+    hung: bool,
 }
 
 struct Ended {
@@ -316,37 +355,18 @@ fn bounded(program: &str) -> Command {
     shell
 }
 
-/// The first test that nextest says has failed, and whether by its limit of time.
-fn failed_test(said: &str) -> Option<(String, bool)> {
-    said.lines().find_map(|line| {
-        let line = line.trim();
-        let (state, rest) = line.split_once(" [")?;
-        let failed = state == "FAIL" || state == "TIMEOUT" || state.starts_with("SIG") || state == "ABORT";
-        let name = rest.split_once(']')?.1.trim();
-        // `( 3/77) package::binary test::name`
-        let name = name.rsplit_once(") ").map_or(name, |(_, name)| name);
-        failed.then(|| (name.to_owned(), state == "TIMEOUT"))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_test_that_fails_is_read_from_what_nextest_says() {
-        let said =
-            "    Starting 3 tests\n        FAIL [   0.004s] (2/3) kunder-store::contract alike::a_name\n";
-        let named = |name: &str, hung| Some((name.to_owned(), hung));
+    fn what_was_built_is_read_from_what_nextest_lists() {
+        let json = r#"{"rust-binaries": {"a::b": {"binary-path": "/t/b-1", "package-id": "path+file:///r/a#a@0.1.0"}}}"#;
+        let listed: Listed = serde_json::from_str(json).unwrap();
+        let built = &listed.binaries["a::b"];
         assert_eq!(
-            failed_test(said),
-            named("kunder-store::contract alike::a_name", false)
-        );
-        let said = " TIMEOUT [  60.004s] kunder runs::b\n";
-        assert_eq!(failed_test(said), named("kunder runs::b", true));
-        assert_eq!(
-            failed_test("     Summary [   1.2s] 3 tests run: 3 passed\n"),
-            None
+            (built.path.as_path(), built.folder()),
+            (Path::new("/t/b-1"), "/r/a")
         );
     }
 }
