@@ -45,6 +45,8 @@ const MEMORY_KB: u32 = 6 << 20;
 const LIMIT: Duration = Duration::from_secs(100);
 /// Failures that were none, after which a stage counts as passed.
 const LATE_MAX: u32 = 3;
+/// Longest time of the days, where they are slower than that.
+const DAYS_SECONDS: &str = "40";
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What catches mutants.
@@ -176,7 +178,14 @@ impl<'a> Stages<'a> {
                 .context("a path that is no UTF-8")?,
         );
         simulate
-            .args(["--seeds", &self.seeds.to_string(), "--threads", "2"])
+            .args([
+                "--seeds",
+                &self.seeds.to_string(),
+                "--threads",
+                "2",
+                "--seconds",
+                DAYS_SECONDS,
+            ])
             .current_dir(&self.tree.root);
         // What comes after the first broken rule only finds the shortest way to it.
         let ended = self.watched(simulate, number, "simulate.log", "BROKEN: ")?;
