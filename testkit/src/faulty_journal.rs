@@ -18,6 +18,8 @@ pub struct FaultyJournal<J> {
     pub store: J,
     pub panics: AtomicU32,
     pub refused_commits: AtomicU32,
+    /// Commits that are stored, and said to have failed.
+    pub doubts: AtomicU32,
     /// Reads of the queue that never come back.
     pub hangs: AtomicU32,
     /// Tasks that were to be accepted, and questions how one stands.
@@ -37,6 +39,7 @@ impl<J> FaultyJournal<J> {
             store,
             panics: AtomicU32::new(panics),
             refused_commits: AtomicU32::new(refused_commits),
+            doubts: AtomicU32::new(0),
             hangs: AtomicU32::new(0),
             accepts: AtomicU32::new(0),
             questions: AtomicU32::new(0),
@@ -73,7 +76,11 @@ impl<J: Journal<Fact>> Journal<Fact> for FaultyJournal<J> {
         if strikes(&self.refused_commits) {
             return Err(JournalError("the disk is full".to_owned()).into());
         }
-        self.store.commit(commit).await
+        self.store.commit(commit).await?;
+        if strikes(&self.doubts) {
+            return Err(JournalError("no answer".to_owned()).into());
+        }
+        Ok(())
     }
 
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {

@@ -225,3 +225,28 @@ fn facts_that_change_each_time_fail_their_task_at_last() {
     failed(&outcome, "a changed each of 5 times it was read");
     assert_eq!(desk.decisions(), 5);
 }
+
+/// However many tasks a decision makes, an actor holds a bounded part of them; the rest stays in the journal, and comes.
+#[test]
+fn what_waits_in_the_journal_is_not_all_in_memory() {
+    let desk = Desk::new(
+        |config| (config.mailbox, config.concurrency) = (8, 4),
+        |work| match (&work.joined, work.task.command()) {
+            (None, Some("do")) => {
+                let page =
+                    |at: i64| FollowUp::new(format!("page-{at}"), "first", "note").param("gatherSeconds", 1);
+                Decision::wait((0..2_000).map(page).collect())
+            }
+            _ => done(work),
+        },
+    );
+    let whole = desk.submit(with("whole", &[])).unwrap().task_id;
+    for _ in 0..20 {
+        desk.pass(SignedDuration::from_secs(5));
+        let load = desk.runtime.loads().remove(0);
+        let most = desk.runtime.config().window_max();
+        assert!(load.window > 8 && load.window <= most, "{load:?}, at most {most}");
+    }
+    assert_eq!(desk.outcome(&whole).report.status, Status::Complete);
+    assert_eq!((desk.counts().complete, desk.decisions()), (2_001, 2_002));
+}

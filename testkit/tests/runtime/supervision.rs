@@ -14,10 +14,18 @@ use crate::desk::{Desk, begin, done, task};
 
 /// So many reads of the queue panic, hang, and so many commits fail.
 fn desk(panics: u32, hangs: u32, commits: u32) -> Desk {
+    desk_with(|journal| {
+        journal.panics.store(panics, Ordering::Release);
+        journal.hangs.store(hangs, Ordering::Release);
+        journal.refused_commits.store(commits, Ordering::Release);
+    })
+}
+
+fn desk_with(faults: impl FnOnce(&FaultyJournal<SimStore>)) -> Desk {
     let machine = Machine::new(7, begin(), false);
     let store = SimStore::new(machine.clock(Process(0)));
-    let journal = FaultyJournal::new(store.clone(), panics, commits);
-    journal.hangs.store(hangs, Ordering::Release);
+    let journal = FaultyJournal::new(store.clone(), 0, 0);
+    faults(&journal);
     let change = |config: &mut kunder_agent_core::runtime::RuntimeConfig| {
         config.backoff_first = Duration::from_secs(1);
         config.backoff_max = Duration::from_secs(4);
@@ -93,4 +101,16 @@ fn a_store_that_is_away_is_waited_for_and_the_task_ends_once() {
     assert_eq!(seconds(&desk), 1 + 2 + 4 + 4 + 4);
     assert_eq!(desk.decisions(), 6);
     assert_eq!((desk.announced().len(), desk.counts().accepted), (1, 1));
+}
+
+/// What was stored without an answer is found stored, and whoever waits for it hears of it then.
+#[test]
+fn a_commit_in_doubt_is_found_done_and_everybody_is_told() {
+    let desk = desk_with(|journal| journal.doubts.store(1, Ordering::Release));
+    assert_eq!(
+        desk.ended(task("t", "note", Some("a"))).report.status,
+        Status::Complete
+    );
+    assert_eq!(seconds(&desk), 1, "after the first pause");
+    assert_eq!((desk.decisions(), desk.announced().len()), (2, 1));
 }
