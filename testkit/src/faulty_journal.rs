@@ -22,6 +22,8 @@ pub struct FaultyJournal<J> {
     pub doubts: AtomicU32,
     /// Reads of the queue that never come back.
     pub hangs: AtomicU32,
+    /// Reads of the queue.
+    pub reads: AtomicU32,
     /// Tasks that were to be accepted, and questions how one stands.
     pub accepts: AtomicU32,
     pub questions: AtomicU32,
@@ -41,6 +43,7 @@ impl<J> FaultyJournal<J> {
             refused_commits: AtomicU32::new(refused_commits),
             doubts: AtomicU32::new(0),
             hangs: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
             accepts: AtomicU32::new(0),
             questions: AtomicU32::new(0),
             lining_up: AtomicU32::new(AGENTS),
@@ -62,6 +65,7 @@ impl<J: Journal<Fact>> Journal<Fact> for FaultyJournal<J> {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<TaskRecord>, JournalError> {
+        self.reads.fetch_add(1, Ordering::AcqRel);
         if strikes(&self.lining_up) {
             return self.store.queued(agent, after, limit, now).await;
         }

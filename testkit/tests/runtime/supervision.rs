@@ -22,16 +22,21 @@ fn desk(panics: u32, hangs: u32, commits: u32) -> Desk {
 }
 
 fn desk_with(faults: impl FnOnce(&FaultyJournal<SimStore>)) -> Desk {
+    desk_and_journal(faults).0
+}
+
+fn desk_and_journal(faults: impl FnOnce(&FaultyJournal<SimStore>)) -> (Desk, Arc<FaultyJournal<SimStore>>) {
     let machine = Machine::new(7, begin(), false);
     let store = SimStore::new(machine.clock(Process(0)));
-    let journal = FaultyJournal::new(store.clone(), 0, 0);
+    let journal = Arc::new(FaultyJournal::new(store.clone(), 0, 0));
     faults(&journal);
     let change = |config: &mut kunder_agent_core::runtime::RuntimeConfig| {
         config.backoff_first = Duration::from_secs(1);
         config.backoff_max = Duration::from_secs(4);
         config.heartbeat_limit = Duration::from_secs(10);
     };
-    Desk::over(&machine, store, Arc::new(journal), change, done)
+    let desk = Desk::over(&machine, store, Arc::clone(&journal) as _, change, done);
+    (desk, journal)
 }
 
 fn seconds(desk: &Desk) -> i64 {
@@ -113,4 +118,17 @@ fn a_commit_in_doubt_is_found_done_and_everybody_is_told() {
     );
     assert_eq!(seconds(&desk), 1, "after the first pause");
     assert_eq!((desk.decisions(), desk.announced().len()), (2, 1));
+}
+
+/// What is accepted goes through the mailbox: the journal is read where it may hold more than that.
+#[test]
+fn an_actor_that_knows_all_its_tasks_reads_no_journal() {
+    let (desk, journal) = desk_and_journal(|_| {});
+    desk.pass(SignedDuration::from_secs(1));
+    let before = journal.reads.load(Ordering::Acquire);
+    assert!(before >= 4, "both agents, lined up and started");
+    for number in 0..20 {
+        desk.ended(task(&format!("t{number}"), "note", None));
+    }
+    assert_eq!(journal.reads.load(Ordering::Acquire), before);
 }
