@@ -18,6 +18,9 @@ pub const HAVOC: &str = "havoc";
 /// The process that its requests go to.
 pub const ELSEWHERE: &str = "tjanster";
 
+/// What it says when it panics.
+pub const PLANNED_PANICS: [&str; 2] = ["it was told to", "it stumbles"];
+
 /// The agent, under one of its names.
 pub struct Chaos(pub &'static str);
 
@@ -122,13 +125,12 @@ impl Agent<Reader, Fact> for Chaos {
             }
             ("ask", _) => ask(work, number("minutes")),
             ("stumble", _) => {
-                assert!(
-                    u64::from(work.attempt) > number("falls").unwrap_or(1),
-                    "it stumbles"
-                );
+                if u64::from(work.attempt) <= number("falls").unwrap_or(1) {
+                    std::panic::panic_any(PLANNED_PANICS[1]);
+                }
                 told("on its feet again")
             }
-            ("doomed", _) => panic!("it was told to"),
+            ("doomed", _) => std::panic::panic_any(PLANNED_PANICS[0]),
             ("big", _) => {
                 let mut report = Report::new(Status::Complete, "much");
                 report.set("health", &vec!["x".repeat(200); 500]);

@@ -113,7 +113,7 @@ pub fn begin(world: &Arc<World>, told: &Arc<Told>, without: &BTreeSet<usize>) {
             .collect(),
     );
     for (index, op) in world.plan.ops.iter().enumerate() {
-        if without.contains(&index) || op.of().is_some_and(|of| without.contains(&of)) {
+        if without.contains(&index) || op.what.of().is_some_and(|of| without.contains(&of)) {
             continue;
         }
         let actor = Actor {
@@ -128,15 +128,6 @@ pub fn begin(world: &Arc<World>, told: &Arc<Told>, without: &BTreeSet<usize>) {
             actor.act(index, &op, &bodies).await;
             actor.told.known().busy -= 1;
         })));
-    }
-}
-
-impl Op {
-    fn of(&self) -> Option<usize> {
-        match self.what {
-            What::Again { of, .. } | What::Conflict { of, .. } | What::Cancel { of } => Some(of),
-            _ => None,
-        }
     }
 }
 
@@ -226,6 +217,7 @@ impl Actor {
                 .call(|service| async move { service.submit(Some(agent), None, &body).await })
                 .await;
             tries += 1;
+            self.world.mailboxes_are_bounded();
             let done = match answer {
                 Some(Ok(receipt)) => {
                     self.accepted(&id, &receipt);

@@ -59,6 +59,8 @@ struct State {
     timers_made: u64,
     steps: u64,
     faults: ComputeFaults,
+    /// Why jobs ended that came to no end of their own.
+    panics: Vec<String>,
     log: Option<String>,
 }
 
@@ -112,6 +114,7 @@ impl Machine {
             timers_made: 0,
             steps: 0,
             faults: ComputeFaults::default(),
+            panics: Vec::new(),
             log: recorded.then(String::new),
         };
         Self {
@@ -168,6 +171,17 @@ impl Machine {
         lock(&self.shared.state).log.take().unwrap_or_default()
     }
 
+    /// Panics that ended a job, in the order in which they came. Decisions of agents are not among them.
+    #[must_use]
+    pub fn panics(&self) -> Vec<String> {
+        lock(&self.shared.state).panics.clone()
+    }
+
+    fn panicked(&self, text: &str) {
+        self.note(|| format!("a job panicked: {text}"));
+        lock(&self.shared.state).panics.push(text.to_owned());
+    }
+
     /// Ends a process between two instructions: all its jobs are gone, nothing is cleaned up by them.
     pub fn kill(&self, process: Process) {
         let mut gone = Vec::new();
@@ -184,6 +198,21 @@ impl Machine {
         }
         // Dropped outside the lock: a dropped job wakes others.
         drop(gone);
+    }
+
+    /// Ends everything that still waits. Jobs hold what they work with, and that holds the machine: without this, no
+    /// simulation would ever give its memory back.
+    pub fn switch_off(&self) {
+        let (slots, timers) = {
+            let mut state = lock(&self.shared.state);
+            state.free.clear();
+            (
+                std::mem::take(&mut state.slots),
+                std::mem::take(&mut state.timers),
+            )
+        };
+        drop((slots, timers));
+        lock(&self.shared.woken).clear();
     }
 
     /// Runs the next step; false where nothing will ever happen again, or not before `until`, to which time moves then.
@@ -318,11 +347,16 @@ impl Clock for SimClock {
 
     fn spawn(&self, job: Job) -> Handle {
         let (ended, end) = oneshot::channel();
+        let machine = self.machine.clone();
         self.machine.add(
             self.process,
             Box::pin(async move {
                 let result = futures::FutureExt::catch_unwind(AssertUnwindSafe(job)).await;
-                let _ = ended.send(result.map_err(|panic| panic_text(panic.as_ref())));
+                let result = result.map_err(|panic| panic_text(panic.as_ref()));
+                if let Err(text) = &result {
+                    machine.panicked(text);
+                }
+                let _ = ended.send(result);
             }),
         );
         // A job that was killed with its process never ends, for whoever is left to wait for it.
@@ -355,7 +389,8 @@ impl Clock for SimClock {
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+/// What a panic said, in words.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "without words".to_owned())

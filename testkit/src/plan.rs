@@ -12,7 +12,9 @@ use crate::machine::ComputeFaults;
 /// Work of one day, at most.
 const OPS: u64 = 26;
 /// The hours over which it is spread, in seconds: short ones make a crowd.
-const SPANS: [u64; 3] = [20, 600, 28_800];
+const SPANS: [u64; 4] = [2, 20, 600, 28_800];
+/// How long after a task somebody comes back to it, in milliseconds: now and then while it is on its way.
+const SOON: [u64; 3] = [30, 1_000, 30_000];
 
 /// By which door a task comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +141,13 @@ impl Plan {
         let mut ops: Vec<Op> = Vec::new();
         for _ in 0..6 + dice.below(OPS - 6) {
             let what = what(&mut dice, &ops);
-            let millis = i64::try_from(dice.below(span * 1_000)).unwrap_or(0);
-            let at = SignedDuration::from_millis(millis);
+            let at = match what.of().filter(|_| dice.permille(800)) {
+                Some(of) => {
+                    let most = *dice.pick(&SOON);
+                    ops[of].at + millis(dice.below(most))
+                }
+                None => millis(dice.below(span * 1_000)),
+            };
             ops.push(Op { at, what });
         }
         // An index names an operation for as long as the plan lives, also a shrunk one.
@@ -150,6 +157,27 @@ impl Plan {
             faults,
             mailbox,
             concurrency,
+        }
+    }
+}
+
+fn millis(count: u64) -> SignedDuration {
+    SignedDuration::from_millis(i64::try_from(count).unwrap_or(0))
+}
+
+impl What {
+    /// The operation whose task it comes back to.
+    #[must_use]
+    pub fn of(&self) -> Option<usize> {
+        match self {
+            Self::Again { of, .. } | Self::Conflict { of, .. } | Self::Cancel { of } => Some(*of),
+            Self::Task(_)
+            | Self::Event { .. }
+            | Self::Chat { .. }
+            | Self::Kill
+            | Self::Restart
+            | Self::DiskFull { .. }
+            | Self::BrokerRestart => None,
         }
     }
 }
@@ -252,7 +280,11 @@ fn task(dice: &mut Dice) -> (&'static str, &'static str, bool, Value) {
             dice.permille(500),
             json!({"minutes": dice.below(30)}),
         ),
-        78..83 => ("chaos", "chain", false, json!({"left": dice.below(8)})),
+        78..83 => {
+            // Now and then longer than a chain may be.
+            let most = if dice.permille(100) { 80 } else { 8 };
+            ("chaos", "chain", false, json!({"left": dice.below(most)}))
+        }
         83..89 => ("chaos", "ask", true, json!({"minutes": 1 + dice.below(90)})),
         89..94 => (
             "chaos",
@@ -286,7 +318,7 @@ impl Faults {
             },
             compute: ComputeFaults {
                 hang: of(4),
-                slow: of(80),
+                slow: of(400),
             },
             broker: crate::broker::Faults {
                 publish_lost: of(40),

@@ -1,6 +1,7 @@
 //! Runs a seed to its verdict, and shrinks one that fails to what it needs to fail.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,18 +11,20 @@ use kunder::store::Store;
 use kunder_agent_core::journal::Journal;
 
 use crate::day::{self, Told};
+use crate::machine::{Machine, panic_text};
 use crate::plan::{CLASSES, Plan, Without};
 use crate::verdict;
 use crate::world::World;
 
 /// The day is over after this time: from then on nothing goes wrong.
 const DAY: SignedDuration = SignedDuration::from_hours(9);
-/// How long it may take until everything has come to rest after that.
-const EVENING: SignedDuration = SignedDuration::from_hours(12);
+/// How long it may take until everything has come to rest after that. The timekeeper's hourly look, which would wake what
+/// should have been woken long before, does not save a day.
+const EVENING: SignedDuration = SignedDuration::from_mins(20);
 /// Between two looks whether everything is at rest.
 const LOOK: SignedDuration = SignedDuration::from_secs(20);
-/// More steps than any day takes: a loop that never rests.
-const STEPS_MAX: u64 = 3_000_000;
+/// More steps than any day takes (some 5,000): a loop that never rests.
+const STEPS_MAX: u64 = 50_000;
 
 /// What came of a seed.
 #[derive(Clone, Debug, Default)]
@@ -36,10 +39,18 @@ pub struct Ran {
     pub log: String,
 }
 
-/// Runs one seed.
+/// Runs one seed. A panic outside every job is a broken rule too, of the simulation or of what it calls directly.
 #[must_use]
 pub fn run(seed: u64, without: &Without, recorded: bool) -> Ran {
+    catch_unwind(AssertUnwindSafe(|| run_day(seed, without, recorded))).unwrap_or_else(|panic| Ran {
+        broken: vec![format!("the simulation panicked: {}", panic_text(panic.as_ref()))],
+        ..Ran::default()
+    })
+}
+
+fn run_day(seed: u64, without: &Without, recorded: bool) -> Ran {
     let world = World::new(Plan::new(seed, without), recorded);
+    let _until_the_end = SwitchOff(&world.machine);
     let told: Arc<Told> = Arc::default();
     day::begin(&world, &told, &without.ops);
     world.begin_life();
@@ -54,6 +65,9 @@ pub fn run(seed: u64, without: &Without, recorded: bool) -> Ran {
         world.witness.broken("somebody never came to an end");
     }
     verdict::judge(&world, &told);
+    for panic in world.machine.panics() {
+        world.witness.broken(format!("a job panicked: {panic}"));
+    }
     let broken = world.witness.verdict();
     world.machine.note(|| format!("the verdict: {broken:?}"));
     Ran {
@@ -62,6 +76,15 @@ pub fn run(seed: u64, without: &Without, recorded: bool) -> Ran {
         tasks: world.witness.tasks().len(),
         steps: world.machine.steps(),
         log: world.machine.take_log(),
+    }
+}
+
+/// Switches the machine off, whatever the day came to.
+struct SwitchOff<'a>(&'a Machine);
+
+impl Drop for SwitchOff<'_> {
+    fn drop(&mut self) {
+        self.0.switch_off();
     }
 }
 

@@ -7,7 +7,9 @@ use kunder::store::Store;
 use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{Journal, TaskStatus};
+use kunder_agent_core::letter::{LetterKind, LetterQuery};
 use kunder_agent_core::outcome::{Outcome, Status};
+use kunder_agent_core::subject::token;
 use kunder_domain::customer::Customer;
 use kunder_domain::portfolio::{Portfolio, Span};
 use serde_json::Value;
@@ -51,6 +53,7 @@ pub fn judge(world: &World, told: &Told) {
     };
     court.everybody_was_told_the_truth();
     court.everything_has_ended();
+    court.what_was_given_up_left_a_letter();
     court.results_are_told_once();
     court.events_are_told_once_and_in_order();
     court.requests_are_told_or_given_up();
@@ -133,6 +136,52 @@ impl Court<'_> {
         }
     }
 
+    /// A task that failed after all its tries left one letter, and a letter tells of nothing else.
+    fn what_was_given_up_left_a_letter(&self) {
+        let all = LetterQuery {
+            open_only: false,
+            newest_first: false,
+            after: 0,
+            before: u64::MAX,
+            limit: usize::MAX,
+        };
+        let letters = at_once(self.world.store.letters(all)).expect("the letters can be read");
+        let mut told: BTreeMap<&str, u32> = BTreeMap::new();
+        for letter in letters.iter().filter(|letter| letter.kind == LetterKind::Task) {
+            *told.entry(letter.subject.as_str()).or_default() += 1;
+        }
+        for (id, status) in &self.statuses {
+            let subject = format!("kunder.task.{}.{}", status.agent, token(id.as_str()));
+            let letters = told.remove(subject.as_str()).unwrap_or(0);
+            let Some(outcome) = &status.outcome else { continue };
+            // A parent tells its pages' blockers as its own, and is not given up for them.
+            let says = |blocker: &String| blocker.contains("after 3 tries: ");
+            let given_up =
+                outcome.report.status == Status::Failed && outcome.report.blockers.first().is_some_and(says);
+            if given_up && letters == 1 {
+                self.world.witness.hit("a task was given up and left a letter");
+            }
+            if letters > 1 || (letters == 0 && given_up && !self.is_rehearsal(id)) {
+                self.broken(format!("{id} was given up and left {letters} letters"));
+            }
+            if letters > 0 && outcome.report.status != Status::Failed {
+                self.broken(format!(
+                    "{id} left a letter and ended as {:?}",
+                    outcome.report.status
+                ));
+            }
+        }
+        for subject in told.keys() {
+            self.broken(format!("a letter tells of {subject}, which was never accepted"));
+        }
+    }
+
+    /// Whether a task of ours, or the one that it belongs to, was a dry run.
+    fn is_rehearsal(&self, id: &TaskId) -> bool {
+        let record = at_once(self.world.store.record(id)).ok().flatten();
+        record.is_some_and(|record| record.new.task.dry_run)
+    }
+
     /// One result on the stream for each announced outcome, the very outcome, and none without.
     fn results_are_told_once(&self) {
         let mut told: BTreeMap<String, Vec<u8>> = BTreeMap::new();
@@ -150,7 +199,7 @@ impl Court<'_> {
                 Some(body) if body != result.body => {
                     self.broken(format!("{} was told otherwise", result.subject))
                 }
-                Some(body) => self.is_the_outcome(&result.subject, &body),
+                Some(body) => self.is_the_outcome(result, &body),
             }
         }
         for (subject, _) in told {
@@ -168,14 +217,14 @@ impl Court<'_> {
         }
     }
 
-    fn is_the_outcome(&self, subject: &str, body: &[u8]) {
-        let told: Option<Outcome> = serde_json::from_slice(body).ok();
-        let stored = told
-            .as_ref()
-            .and_then(|told| self.statuses.get(&told.task_id))
-            .and_then(|status| status.outcome.as_ref());
-        if told.is_none() || told.as_ref() != stored {
-            self.broken(format!("{subject} tells another outcome than is stored"));
+    fn is_the_outcome(&self, result: &Announcement, body: &[u8]) {
+        let stored = result
+            .message_id
+            .strip_suffix("/result")
+            .and_then(|id| self.statuses.get(&TaskId::new(id).ok()?))
+            .and_then(|status| serde_json::to_vec(status.outcome.as_ref()?).ok());
+        if stored.as_deref() != Some(body) {
+            self.broken(format!("{} tells another outcome than is stored", result.subject));
         }
     }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{NewTask, TaskCounts};
 use kunder_agent_core::outcome::Status;
+use kunder_agent_core::runtime::RuntimeConfig;
 
 /// Broken rules that are kept; the first one tells the story.
 const KEPT: usize = 20;
@@ -75,6 +76,7 @@ impl Witness {
 
     /// A task was journaled, with this number where it is known.
     pub fn journaled(&self, new: &NewTask, number: u64) {
+        self.chain_is_bounded(new);
         let mut sight = self.sight();
         let id = new.task.task_id.clone();
         if sight.tasks.contains_key(&id) {
@@ -94,6 +96,19 @@ impl Witness {
             ended: None,
         };
         sight.tasks.insert(id, seen);
+    }
+
+    /// No chain of tasks goes on for ever, and none comes back to an agent that it has left.
+    fn chain_is_bounded(&self, new: &NewTask) {
+        let (id, mut agents) = (&new.task.task_id, new.task.chain.clone());
+        if agents.len() > RuntimeConfig::default().steps_max {
+            self.broken(format!("{id} is step {} of a chain", agents.len()));
+        }
+        agents.push(new.agent.clone());
+        agents.dedup();
+        if agents.iter().filter(|agent| **agent == new.agent).count() > 1 {
+            self.broken(format!("{id} closes a circle: {agents:?}"));
+        }
     }
 
     #[must_use]

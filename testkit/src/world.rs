@@ -319,6 +319,21 @@ impl World {
         answer.await.ok()
     }
 
+    /// No mailbox holds more than it may.
+    pub fn mailboxes_are_bounded(&self) {
+        let life = self.life();
+        let Some(runtime) = life.as_ref().map(|life| &life.service.runtime) else {
+            return;
+        };
+        let most = (self.plan.mailbox, runtime.config().window_max());
+        for load in runtime.loads() {
+            if load.places > most.0 || load.window > most.1 {
+                self.witness
+                    .broken(format!("a mailbox holds more than {most:?}: {load:?}"));
+            }
+        }
+    }
+
     /// From now on nothing goes wrong any more.
     pub fn heal(&self) {
         self.machine.note(|| "nothing goes wrong any more".to_owned());
@@ -343,7 +358,11 @@ fn pattern(text: &str) -> Pattern {
 }
 
 fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Reader, Fact>>> {
-    let mut agents = kunder_agents::all(&beginning().definitions);
+    // They keep no state: every life has the same ones.
+    static SHIPPED: OnceLock<Vec<Arc<dyn AnyAgent<Reader, Fact>>>> = OnceLock::new();
+    let mut agents = SHIPPED
+        .get_or_init(|| kunder_agents::all(&beginning().definitions))
+        .clone();
     agents.push(Arc::new(Chaos(CHAOS)));
     agents.push(Arc::new(Chaos(HAVOC)));
     agents

@@ -140,8 +140,19 @@ pub async fn start(
     script: &Arc<Script>,
     config: &RuntimeConfig,
 ) -> (SqliteStore, Runtime<Reader, Fact>) {
+    let store = SqliteStore::open(folder.path(), Arc::clone(clock) as Arc<dyn Clock>).unwrap();
+    let runtime = start_on(&store, clock, script, config).await;
+    (store, runtime)
+}
+
+/// A runtime over a store that is open, beside any other over it.
+pub async fn start_on(
+    store: &SqliteStore,
+    clock: &Arc<ManualClock>,
+    script: &Arc<Script>,
+    config: &RuntimeConfig,
+) -> Runtime<Reader, Fact> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
-    let store = SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
     let agents = ["first", "second"].map(|name| {
         Arc::new(Scripted {
             name,
@@ -150,10 +161,9 @@ pub async fn start(
     });
     let reader: Reader = Arc::new(store.clone());
     let journal: Arc<dyn Journal<Fact>> = Arc::new(store.clone());
-    let runtime = Runtime::start(config.clone(), clock, journal, Arc::new(reader), agents.into())
+    Runtime::start(config.clone(), clock, journal, Arc::new(reader), agents.into())
         .await
-        .unwrap();
-    (store, runtime)
+        .unwrap()
 }
 
 /// A task for the agent `first`.

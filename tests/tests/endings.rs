@@ -8,7 +8,7 @@ use kunder_agent_core::journal::{Journal, TaskState};
 use kunder_agent_core::outcome::Status;
 use kunder_agent_core::task::Task;
 
-use kunder_tests::world::{PATIENCE, World, start, task};
+use kunder_tests::world::{PATIENCE, World, start_on, task};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_task_ends_with_who_cancelled_it_and_its_pages_end_with_it() {
@@ -111,12 +111,13 @@ async fn a_task_that_ran_when_its_process_died_runs_again_and_ends_once() {
     let id = world.send("t", "gate", None).await;
     world.counts(|counts| counts.running == 1).await;
     // The first runtime still runs: as after a death that nobody noticed, its commit must not count.
-    let (second, _) = start(&world.folder, &world.clock, &world.script, &world.config).await;
-    assert_ne!(second.status(&id).await.unwrap().unwrap().state, TaskState::Done);
+    let _second = start_on(&world.store, &world.clock, &world.script, &world.config).await;
+    let store = &world.store;
+    assert_ne!(store.status(&id).await.unwrap().unwrap().state, TaskState::Done);
     world.script.open_gate();
     let outcome = async {
         loop {
-            if let Some(outcome) = second.status(&id).await.unwrap().unwrap().outcome {
+            if let Some(outcome) = store.status(&id).await.unwrap().unwrap().outcome {
                 return outcome;
             }
             tokio::task::yield_now().await;
@@ -124,7 +125,7 @@ async fn a_task_that_ran_when_its_process_died_runs_again_and_ends_once() {
     };
     let outcome = tokio::time::timeout(PATIENCE, outcome).await.expect("it ends");
     assert_eq!(outcome.report.status, Status::Complete);
-    assert_eq!(second.outbox("results", 10).await.unwrap().len(), 1);
+    assert_eq!(store.outbox("results", 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

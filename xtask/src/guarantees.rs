@@ -1,4 +1,4 @@
-//! GUARANTEES.md: numbered sentences, each with the test that enforces it.
+//! GUARANTEES.md: numbered sentences, each with the tests that enforce it and the invariant that the simulation watches.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +9,9 @@ use crate::complaint::Complaint;
 use crate::references;
 
 pub const FILE: &str = "GUARANTEES.md";
+
+/// Where the invariants stand.
+const SIMULATION: &str = "testkit/src";
 
 /// More than this nobody keeps in mind (design, section 2).
 const SENTENCES_MAX: usize = 20;
@@ -23,13 +26,30 @@ pub fn check(root: &Path) -> Result<String> {
     let text = fs::read_to_string(root.join(FILE)).with_context(|| format!("cannot read {FILE}"))?;
     let guarantees = guarantees(&text);
     Complaint::unless_empty(
-        problems(&guarantees, |reference| references::problem(root, reference)),
-        "a guarantee is written `1. What users may rely on.` and names its test as `path/to/file.rs::name` in backticks",
+        problems(
+            &guarantees,
+            |reference| references::problem(root, reference),
+            &simulation(root)?,
+        ),
+        "a guarantee is written `1. What users may rely on.`, names its tests as `path/to/file.rs::name`, and after `Simulation:` the functions of testkit/src that watch it, or `no, …` with the reason",
     )?;
     Ok(format!(
-        "guarantees: {} sentences, each with its test",
+        "guarantees: {} sentences, each with its test and its invariant",
         guarantees.len()
     ))
+}
+
+/// The source of the simulation.
+fn simulation(root: &Path) -> Result<String> {
+    let mut source = String::new();
+    for entry in fs::read_dir(root.join(SIMULATION)).with_context(|| format!("cannot read {SIMULATION}"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            source +=
+                &fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        }
+    }
+    Ok(source)
 }
 
 /// A numbered sentence goes on until the next one, or a heading.
@@ -58,7 +78,11 @@ fn numbered(line: &str) -> Option<(usize, &str)> {
     Some((number.parse().ok()?, sentence))
 }
 
-fn problems(guarantees: &[Guarantee], problem: impl Fn(&str) -> Option<String>) -> Vec<String> {
+fn problems(
+    guarantees: &[Guarantee],
+    problem: impl Fn(&str) -> Option<String>,
+    simulation: &str,
+) -> Vec<String> {
     let mut problems = Vec::new();
     if guarantees.is_empty() || guarantees.len() > SENTENCES_MAX {
         let count = guarantees.len();
@@ -80,8 +104,27 @@ fn problems(guarantees: &[Guarantee], problem: impl Fn(&str) -> Option<String>) 
                 .filter_map(&problem)
                 .map(|problem| format!("guarantee {number}: {problem}")),
         );
+        problems.extend(
+            unwatched(&guarantee.text, simulation).map(|problem| format!("guarantee {number} {problem}")),
+        );
     }
     problems
+}
+
+/// What is wrong with what a guarantee says of the simulation.
+fn unwatched(text: &str, simulation: &str) -> Option<String> {
+    let Some((_, said)) = text.split_once("Simulation: ") else {
+        return Some("does not say what the simulation watches".to_owned());
+    };
+    if said.starts_with("no, ") {
+        return None;
+    }
+    let mut named = said.split('`').skip(1).step_by(2).peekable();
+    if named.peek().is_none() {
+        return Some("names no invariant of the simulation".to_owned());
+    }
+    let missing = named.find(|name| !simulation.contains(&format!("fn {name}(")));
+    missing.map(|name| format!("names `{name}`, which is no function of {SIMULATION}"))
 }
 
 /// What stands in backticks and looks like a test.
@@ -98,13 +141,14 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let problem = |reference: &str| (reference != "a.rs::here").then(|| format!("no {reference}"));
-        assert_eq!(problems(&guarantees(text), problem), expected);
+        let simulation = "impl Witness { pub fn sees(&self) {} }";
+        assert_eq!(problems(&guarantees(text), problem, simulation), expected);
     }
 
     #[test]
     fn sentences_with_their_tests_pass() {
         check(
-            "# What\n\nWords.\n\n1. Kept `always`. `a.rs::here`\n2. Kept too:\n   `a.rs::here`\n\n## More\n3. And. `a.rs::here`",
+            "# What\n\nWords.\n\n1. Kept `always`. `a.rs::here` Simulation: `sees`.\n2. Kept too:\n   `a.rs::here`\n   Simulation: no, it is blind.\n\n## More\n3. And. `a.rs::here` Simulation: `sees`",
             &[],
         );
     }
@@ -112,11 +156,11 @@ mod tests {
     #[test]
     fn a_sentence_without_a_test_is_refused() {
         check(
-            "1. Kept. `a.rs::here`\n2. Hoped for, `truly`.",
+            "1. Kept. `a.rs::here` Simulation: `sees`\n2. Hoped for, `truly`. Simulation: `sees`",
             &["guarantee 2 names no test"],
         );
         check(
-            "1. Hoped for.\n\n## Notes\n`a.rs::here`",
+            "1. Hoped for. Simulation: `sees`\n\n## Notes\n`a.rs::here`",
             &["guarantee 1 names no test"],
         );
     }
@@ -124,15 +168,27 @@ mod tests {
     #[test]
     fn a_test_that_does_not_exist_is_refused() {
         check(
-            "1. Kept. `a.rs::here`, `a.rs::gone`, `b.py::gone`",
+            "1. Kept. `a.rs::here`, `a.rs::gone`, `b.py::gone` Simulation: `sees`",
             &["guarantee 1: no a.rs::gone", "guarantee 1: no b.py::gone"],
+        );
+    }
+
+    #[test]
+    fn what_the_simulation_watches_is_said_and_exists() {
+        check(
+            "1. A `a.rs::here`\n2. B `a.rs::here` Simulation: yes\n3. C `a.rs::here` Simulation: `sees`, `see`",
+            &[
+                "guarantee 1 does not say what the simulation watches",
+                "guarantee 2 names no invariant of the simulation",
+                "guarantee 3 names `see`, which is no function of testkit/src",
+            ],
         );
     }
 
     #[test]
     fn numbers_follow_each_other() {
         check(
-            "1. A `a.rs::here`\n3. B `a.rs::here`",
+            "1. A `a.rs::here` Simulation: `sees`\n3. B `a.rs::here` Simulation: `sees`",
             &["guarantee 3 stands where 2 should"],
         );
     }
@@ -144,7 +200,7 @@ mod tests {
             &["GUARANTEES.md has 0 numbered sentences, it should have 1 to 20"],
         );
         let many: String = (1..=21)
-            .map(|number| format!("{number}. A `a.rs::here`\n"))
+            .map(|number| format!("{number}. A `a.rs::here` Simulation: `sees`\n"))
             .collect();
         check(
             &many,

@@ -5,6 +5,7 @@ mod command;
 mod complaint;
 mod coverage;
 mod crash_ledger;
+mod fuzz;
 mod guarantees;
 mod layers;
 mod mutants;
@@ -61,6 +62,8 @@ enum Chore {
     CrashLedger(crash_ledger::Kills),
     /// Break the modules that carry the invariants in many small ways, and print which of them no test notices
     Mutants(mutants::Asked),
+    /// Give each parser a million inputs made by a fuzzer, and print what panicked, hung or blew up
+    Fuzz(fuzz::Runs),
     /// Check that every sentence of GUARANTEES.md names a test that exists
     Guarantees,
 }
@@ -88,6 +91,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
         }
         Chore::CrashLedger(kills) => crash_ledger::run(root, &kills)?,
         Chore::Mutants(asked) => mutants::run(root, &asked)?,
+        Chore::Fuzz(runs) => fuzz::run(root, &runs)?,
         Chore::Guarantees => println!("{}", guarantees::check(root)?),
     }
     Ok(())

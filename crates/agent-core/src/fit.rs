@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::decision::Artifact;
-use crate::outcome::{Cut, Outcome};
+use crate::outcome::{Cut, Outcome, Report};
 use crate::subject::token;
 
 /// How large an outcome may be.
@@ -26,6 +26,10 @@ const WHOLE: [&str; 3] = ["cut", "definitions", "question"];
 /// Lists are expected most urgent first, so that what is kept is what matters most.
 #[must_use]
 pub fn fit(outcome: Outcome, limits: Limits) -> (Outcome, Vec<Artifact>) {
+    // Nearly all do, and are not worth a second representation.
+    if lists_are_short(&outcome, limits.rows_max) && bytes(&outcome) <= limits.bytes_max {
+        return (outcome, Vec::new());
+    }
     let folder = folder(outcome.task_id.as_str());
     let whole = serde_json::to_value(&outcome).expect("an outcome is plain data and always serializes");
     let mut artifacts = Vec::new();
@@ -60,14 +64,77 @@ pub fn fit(outcome: Outcome, limits: Limits) -> (Outcome, Vec<Artifact>) {
             })
             .collect();
         fitted.report.artifacts.extend(paths);
-        let bytes = serde_json::to_vec(&fitted)
-            .expect("an outcome is plain data and always serializes")
-            .len();
-        if bytes <= limits.bytes_max || rows == 0 {
+        if bytes(&fitted) <= limits.bytes_max || rows == 0 {
             return (fitted, artifacts);
         }
         rows /= 2;
     }
+}
+
+/// Whether no list would be cut to so many rows; [`cut_lists`] says which are looked at.
+fn lists_are_short(outcome: &Outcome, rows: usize) -> bool {
+    // Whoever adds a list is made to add it here.
+    let Outcome {
+        protocol: _,
+        task_id: _,
+        agent: _,
+        started_at: _,
+        finished_at: _,
+        report,
+        criteria,
+        warnings,
+        cut: _,
+    } = outcome;
+    let Report {
+        status: _,
+        summary: _,
+        artifacts: _,
+        customers: _,
+        actions,
+        nps: _,
+        recommendations,
+        blockers,
+        sources,
+        definitions: _,
+        question: _,
+        text: _,
+        blocks,
+    } = report;
+    let lists = [
+        criteria.len(),
+        warnings.len(),
+        actions.len(),
+        recommendations.len(),
+        blockers.len(),
+        sources.len(),
+    ];
+    lists.iter().all(|list| *list <= rows) && blocks.iter().all(|block| is_short(block, rows))
+}
+
+fn is_short((name, value): (&String, &Value), rows: usize) -> bool {
+    match value {
+        _ if WHOLE.contains(&name.as_str()) => true,
+        Value::Array(items) => items.len() <= rows,
+        Value::Object(fields) => fields.iter().all(|field| is_short(field, rows)),
+        _ => true,
+    }
+}
+
+/// The size of an outcome as JSON, in bytes.
+pub(crate) fn bytes(outcome: &Outcome) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    serde_json::to_writer(&mut counter, outcome).expect("an outcome is plain data and always serializes");
+    counter.0
 }
 
 /// The folder of a task's artifacts; a long id is told by its hash, so that every file system takes the path.
@@ -161,6 +228,33 @@ mod tests {
             },
         );
         assert_eq!((after, artifacts.len()), (before, 0));
+    }
+
+    #[test]
+    fn every_list_is_cut_wherever_it_stands() {
+        let row = |text: &str| vec![text.to_owned(); 3];
+        let long = |change: &dyn Fn(&mut Outcome)| {
+            let mut outcome = outcome(1, 1);
+            change(&mut outcome);
+            let limits = Limits {
+                rows_max: 2,
+                bytes_max: 10_000,
+            };
+            let (after, _) = fit(outcome, limits);
+            after.cut.into_iter().map(|cut| cut.list).collect::<Vec<_>>()
+        };
+        assert_eq!(long(&|outcome| outcome.warnings = row("w")), ["warnings"]);
+        assert_eq!(long(&|outcome| outcome.report.blockers = row("b")), ["blockers"]);
+        assert_eq!(
+            long(&|outcome| outcome.report.recommendations = row("r")),
+            ["recommendations"]
+        );
+        let deep = serde_json::json!({"a": {"b": [1, 2, 3]}, "cut": [1, 2, 3]});
+        assert_eq!(long(&|outcome| outcome.report.set("brief", &deep)), ["brief.a.b"]);
+        assert_eq!(
+            long(&|outcome| outcome.report.artifacts = row("tasks/x")),
+            [""; 0]
+        );
     }
 
     #[test]

@@ -205,4 +205,6 @@ fn suggestions(words: &[Word]) -> Vec<&'static QuickCommand> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -12,6 +12,8 @@ pub(crate) mod mapping;
 mod mapping_file;
 mod moment;
 mod money_bodies;
+#[cfg(test)]
+mod properties;
 mod quoting;
 mod reading;
 mod record;

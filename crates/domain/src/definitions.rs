@@ -9,6 +9,8 @@ mod check;
 mod error;
 mod file;
 mod load;
+#[cfg(test)]
+mod properties;
 mod shipped;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use crate::error::{Failure, OpenError};
 use crate::log::Log;
 use crate::readers::Readers;
 use crate::schema;
-use crate::seal::{Mover, Seal};
+use crate::seal::{Mover, Seal, SoleUse};
 use crate::writer::{Flush, Writer};
 
 /// The store of one organisation in one file. Cloning is cheap; the file is closed with the last clone.
@@ -43,7 +43,7 @@ impl fmt::Debug for SqliteStore {
 
 impl SqliteStore {
     /// Opens `kunder.sqlite` in the data folder, makes it where it is missing, and brings an older one to the present schema.
-    /// The caller holds the lock of the folder (`DataFolder::lock`).
+    /// Blocks for up to five seconds while another store of the same file is being closed.
     ///
     /// # Errors
     /// By what its owner does about it: see [`OpenError`].
@@ -54,6 +54,7 @@ impl SqliteStore {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let sole = SoleUse::of(&path).map_err(|error| OpenError::of_io(&path, &error))?;
         let seal = sealed(&path)?;
         let mut connection = Connection::open_with_flags(&path, flags).map_err(failed)?;
         configure(&connection).map_err(failed)?;
@@ -63,10 +64,9 @@ impl SqliteStore {
         schema::migrate(&mut connection, &path, clock.now())?;
         let store_id = store_id(&connection, clock.as_ref()).map_err(failed)?;
         let mover = match seal {
-            Some(seal) => Mover::new(path.clone(), seal),
-            None => {
-                Mover::first(&connection, path.clone()).map_err(|error| OpenError::of_move(&path, error))?
-            }
+            Some(seal) => Mover::new(path.clone(), seal, sole),
+            None => Mover::first(&connection, path.clone(), sole)
+                .map_err(|error| OpenError::of_move(&path, error))?,
         };
         let writer = Writer::new(connection, mover).map_err(|error| OpenError::of_io(&path, &error))?;
         let inner = Inner {

@@ -3,9 +3,10 @@
 //! SQLite checks its log and not its file. So before pages move from the log into the file, their checksums are on disk
 //! in a file beside it, with how far the log has to hold as long as those pages may be half moved.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -22,6 +23,9 @@ const NAMED_MAX: usize = 20;
 const MOVE_FRAMES: u32 = 8_192;
 /// Frames more before the next attempt, while a reader holds the log.
 const AGAIN_FRAMES: u32 = 1_024;
+/// Looks, with a pause between them, at whether a store that is being closed is closed: five seconds.
+const CLOSING_LOOKS: u32 = 500;
+const CLOSING_PAUSE: Duration = Duration::from_millis(10);
 
 /// Checksums of all pages as they are once the log up to `frames` was moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,26 +195,64 @@ fn sum(number: u32, page: &[u8]) -> u64 {
     u64::from_le_bytes(*first) ^ u64::from(number)
 }
 
+/// The sole right to the files, held until the last of them is moved and closed.
+///
+/// The lock of the data folder is not enough: it is its owner's, who may let go of it while a clone of the store lives on.
+/// Whoever compared the file with its seal meanwhile would find a move half done and call it damage.
+#[derive(Debug)]
+pub(crate) struct SoleUse {
+    _lock: File,
+}
+
+impl SoleUse {
+    /// Waits a while for whoever is about to close the store.
+    pub(crate) fn of(database: &Path) -> io::Result<Self> {
+        let lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(beside(database, "-lock"))?;
+        for _ in 0..CLOSING_LOOKS {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { _lock: lock }),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(CLOSING_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "it is still open elsewhere",
+        ))
+    }
+}
+
 /// Moves the log into the file, sealed. Owned by the writing thread: nobody else moves anything.
 #[derive(Debug)]
 pub(crate) struct Mover {
     database: PathBuf,
     seal: Seal,
+    _sole: SoleUse,
     /// Frames in the log from which on the next move is tried.
     next: u32,
 }
 
 impl Mover {
-    pub(crate) fn new(database: PathBuf, seal: Seal) -> Self {
+    pub(crate) fn new(database: PathBuf, seal: Seal, sole: SoleUse) -> Self {
         Self {
             database,
             seal,
+            _sole: sole,
             next: MOVE_FRAMES,
         }
     }
 
     /// Seals a file that has no seal: one that is new, or of a build that made none.
-    pub(crate) fn first(connection: &Connection, database: PathBuf) -> Result<Self, MoveError> {
+    pub(crate) fn first(
+        connection: &Connection,
+        database: PathBuf,
+        sole: SoleUse,
+    ) -> Result<Self, MoveError> {
         // Whoever still reads it ends within the patience of the connection, or this store is not opened.
         let left = checkpoint(connection, "TRUNCATE")?;
         if left.busy {
@@ -218,7 +260,7 @@ impl Mover {
         }
         let seal = Seal::of_file(&database)?;
         seal.write(&database)?;
-        Ok(Self::new(database, seal))
+        Ok(Self::new(database, seal, sole))
     }
 
     /// Moves what the log holds once that is much.

@@ -133,7 +133,12 @@ impl Writer {
         // SQLite waits for the disk, so its writer is a thread of its own and no task of the runtime: the one thread outside the clock.
         let thread = std::thread::Builder::new()
             .name("kunder-store".to_owned())
-            .spawn(move || write_groups(&connection, receiver, &theirs, mover))?;
+            .spawn(move || {
+                // Dropped in the order against this: the file is closed before the sole right to it ends.
+                let mut mover = mover;
+                let connection = connection;
+                write_groups(&connection, receiver, &theirs, &mut mover);
+            })?;
         Ok(Self {
             sender: Some(sender),
             starts,
@@ -185,7 +190,7 @@ fn write_groups(
     connection: &Connection,
     mut receiver: mpsc::Receiver<Box<dyn Operation>>,
     starts: &Starts,
-    mut mover: Mover,
+    mover: &mut Mover,
 ) {
     let mut flushed = Flush::Disk;
     while let Some(first) = receiver.blocking_recv() {

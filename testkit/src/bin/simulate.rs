@@ -11,8 +11,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use kunder_testkit::chaos::PLANNED_PANICS;
 use kunder_testkit::plan::{CLASSES, Plan, Without};
 use kunder_testkit::run::{Ran, run, shrink};
+
+/// Half of a simulated day is asking for memory and giving it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "\
 usage: simulate [--seeds N] [--from SEED] [--seconds S] [--threads T]
@@ -40,8 +45,17 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Agents panic because they are told to; what the runtime makes of it is what counts.
-    std::panic::set_hook(Box::new(|_| {}));
+    // Agents panic because they are told to; what the runtime makes of it is what counts. Any other panic breaks a rule,
+    // and says where in the run of its seed alone.
+    let told = asked.seed.is_some();
+    std::panic::set_hook(Box::new(move |panic| {
+        let planned = panic
+            .payload_as_str()
+            .is_some_and(|text| PLANNED_PANICS.contains(&text));
+        if told && !planned {
+            eprintln!("{panic}\n{}", std::backtrace::Backtrace::capture());
+        }
+    }));
     let failed = match asked.seed {
         Some(seed) => one(seed, &asked),
         None => many(&asked),
@@ -127,6 +141,8 @@ fn one(seed: u64, asked: &Asked) -> bool {
 struct Sum {
     tasks: u64,
     steps: u64,
+    /// Of the longest day.
+    steps_most: u64,
     hits: BTreeMap<&'static str, u64>,
     failed: Vec<(u64, String)>,
 }
@@ -135,6 +151,7 @@ impl Sum {
     fn add(&mut self, seed: u64, ran: Ran) {
         self.tasks += ran.tasks as u64;
         self.steps += ran.steps;
+        self.steps_most = self.steps_most.max(ran.steps);
         for (what, times) in ran.hits {
             *self.hits.entry(what).or_default() += times;
         }
@@ -175,14 +192,15 @@ fn many(asked: &Asked) -> bool {
     let seeds = next.load(Ordering::Relaxed).min(asked.seeds);
     let a_second = |count: u64| count as f64 / elapsed.as_secs_f64();
     println!(
-        "{seeds} seeds from {} in {:.1} s on {} threads: {:.0} seeds/s per thread, {:.0} tasks/s, {} tasks, {} steps",
+        "{seeds} seeds from {} in {:.1} s on {} threads: {:.0} seeds/s per thread, {:.0} tasks/s, {} tasks, {} steps (at most {} a day)",
         asked.from,
         elapsed.as_secs_f64(),
         asked.threads,
         a_second(seeds) / asked.threads as f64,
         a_second(sum.tasks),
         sum.tasks,
-        sum.steps
+        sum.steps,
+        sum.steps_most
     );
     for (what, times) in &sum.hits {
         println!("  {times:>9} {what}");

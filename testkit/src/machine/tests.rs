@@ -96,4 +96,22 @@ fn a_panic_ends_its_job_and_is_told() {
     drop(clock.spawn(Box::pin(async move { *lock(&seen) = Some(handle.await) })));
     run(&machine);
     assert_eq!(*lock(&told), Some(Err("told to".to_owned())));
+    assert_eq!(machine.panics(), ["told to"]);
+}
+
+#[test]
+fn a_machine_that_is_switched_off_holds_nothing() {
+    let machine = Machine::new(1, begin(), false);
+    let clock = machine.clock(Process(0));
+    let (held, seen) = (Arc::new(()), Arc::clone(&clock));
+    let kept = Arc::clone(&held);
+    drop(clock.spawn(Box::pin(async move {
+        seen.sleep_until(Timestamp::MAX).await;
+        drop(kept);
+    })));
+    machine.step(Timestamp::MAX);
+    assert_eq!(Arc::strong_count(&held), 2);
+    machine.switch_off();
+    assert_eq!(Arc::strong_count(&held), 1);
+    assert!(!machine.step(begin()));
 }

@@ -17,17 +17,44 @@ pub(super) fn context(value: Option<Value>) -> Result<Context, Refusal> {
         Some(Value::Object(fields)) => fields,
         Some(other) => return Err(wrong_type("context", "an object or text", &other)),
     };
+    let mut given = Given::default();
     for (name, value) in fields {
         match name.to_lowercase().as_str() {
-            "customer" | "kund" | "klant" => context.customer = customer(&name, value)?,
-            "health" | "healthscore" | "hälsa" => context.health = Some(value),
-            "history" | "historik" => context.history = Some(value),
+            "customer" | "kund" | "klant" => {
+                given.once("context.customer", &value)?;
+                context.customer = customer(&name, value)?.or(context.customer);
+            }
+            "health" | "healthscore" | "hälsa" => {
+                given.once("context.health", &value)?;
+                context.health = Some(value).filter(|value| !value.is_null()).or(context.health);
+            }
+            "history" | "historik" => {
+                given.once("context.history", &value)?;
+                context.history = Some(value).filter(|value| !value.is_null()).or(context.history);
+            }
             _ => {
                 context.more.insert(name, value);
             }
         }
     }
     Ok(context)
+}
+
+/// The fields that were given, under whatever spelling: which of two is meant is never guessed. Null is not given.
+#[derive(Default)]
+struct Given(Vec<&'static str>);
+
+impl Given {
+    fn once(&mut self, field: &'static str, value: &Value) -> Result<(), Refusal> {
+        if value.is_null() {
+            return Ok(());
+        }
+        if self.0.contains(&field) {
+            return Err(Refusal::field(field, "is given twice, under two spellings"));
+        }
+        self.0.push(field);
+        Ok(())
+    }
 }
 
 /// A customer is given by name or id, as text or as an object with `id` or `name`.
@@ -62,8 +89,15 @@ pub(super) fn instruction(value: Option<Value>) -> Result<Instruction, Refusal> 
         Some(Value::Object(fields)) => fields,
         Some(other) => return Err(wrong_type("instruction", "text or an object", &other)),
     };
+    let mut given = Given::default();
     for (name, value) in fields {
         let field = format!("instruction.{}", clip(&name));
+        match name.to_lowercase().as_str() {
+            "command" | "kommando" => given.once("instruction.command", &value)?,
+            "text" => given.once("instruction.text", &value)?,
+            "params" | "parametrar" => given.once("instruction.params", &value)?,
+            _ => {}
+        }
         match (name.to_lowercase().as_str(), value) {
             ("command" | "kommando", Value::String(text)) => instruction.command = Some(text),
             ("text", Value::String(text)) => instruction.text = Some(text),

@@ -157,3 +157,55 @@ fn another_trace_is_the_same_task() {
     assert!(with("a").traceparent.is_some());
     assert_eq!(with("a").body_hash(), with("b").body_hash());
 }
+
+/// Which customer is meant is never guessed.
+#[test]
+fn a_part_that_is_given_under_two_spellings_is_refused() {
+    refused(
+        r#"{"taskId":"t","context":{"customer":"Alfa","Kund":"Beta"}}"#,
+        "400 `context.customer` is given twice, under two spellings",
+    );
+    refused(
+        r#"{"taskId":"t","context":{"health":1,"hälsa":2}}"#,
+        "400 `context.health` is given twice, under two spellings",
+    );
+    refused(
+        r#"{"taskId":"t","instruction":{"command":"brief","kommando":"onboard"}}"#,
+        "400 `instruction.command` is given twice, under two spellings",
+    );
+    refused(
+        r#"{"taskId":"t","instruction":{"text":"a","Text":"b"}}"#,
+        "400 `instruction.text` is given twice, under two spellings",
+    );
+    refused(
+        r#"{"taskId":"t","context":{"asOf":"2026-06-01","ASOF":"2026-06-02"}}"#,
+        "400 `context.asOf` differs from `asOf`",
+    );
+    let null = r#"{"taskId":"t","context":{"customer":"Alfa","kund":null,"health":null}}"#;
+    let task = read(null.as_bytes(), LIMIT).unwrap().task;
+    assert_eq!(
+        (task.context.customer.as_deref(), task.context.health),
+        (Some("Alfa"), None)
+    );
+}
+
+/// A refusal travels in headers and in messages with a limit.
+#[test]
+fn a_refusal_is_short_and_on_one_line() {
+    let long = format!(
+        "{{\"taskId\":\"t\",\"protocol\":\"a\\n{}\"}}",
+        "x".repeat(100_000)
+    );
+    let told = read(long.as_bytes(), LIMIT).unwrap_err().to_string();
+    assert!(told.len() < 200 && !told.contains('\n'), "{told}");
+}
+
+/// What is journaled as JSON is the task that was accepted, to the last bit of every number.
+#[test]
+fn numbers_come_back_from_the_journal_as_they_were() {
+    let text = r#"{"taskId":"t","context":{"share":-4.5242001238919833e25,"small":1.340754739649396e-308}}"#;
+    let task = read(text.as_bytes(), LIMIT).unwrap().task;
+    let stored = serde_json::to_string(&task).unwrap();
+    assert_eq!(serde_json::from_str::<Task>(&stored).unwrap(), task);
+    assert!(stored.contains("1.340754739649396e-308"), "{stored}");
+}

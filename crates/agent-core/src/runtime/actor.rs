@@ -216,3 +216,59 @@ impl Window {
         lanes.forget_all(&ended);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::TaskId;
+    use crate::journal::NewTask;
+    use crate::task::Task;
+
+    fn record(number: u64) -> Box<TaskRecord> {
+        let new = NewTask {
+            task: Task::new(TaskId::new(format!("t{number}")).unwrap(), "a", "c"),
+            agent: AgentName::new("a"),
+            lane: Some("x".to_owned()),
+            now: jiff::Timestamp::UNIX_EPOCH,
+            parent: None,
+            not_before: None,
+            announced: true,
+            warnings: Vec::new(),
+        };
+        Box::new(TaskRecord {
+            number,
+            new,
+            tries: 0,
+            joined: false,
+        })
+    }
+
+    #[test]
+    fn a_task_that_was_ended_while_it_held_its_lane_unstarted_lets_go_of_it() {
+        let (lanes, mailbox) = (Lanes::default(), Arc::default());
+        let Entry::Entered(_, first) = lanes.enter(record(1), &mailbox) else {
+            panic!("the lane is free")
+        };
+        assert!(matches!(lanes.enter(record(2), &mailbox), Entry::Waiting));
+        drop(first);
+        let mut window = Window::default();
+        window.open(mailbox.take().expect("it is the turn of the second"), &lanes);
+        // Others run; meanwhile it is cancelled, and the journal no longer has it.
+        window.refill(Vec::new(), REFILL, &lanes);
+        assert!(window.known.is_empty() && window.ready.take().is_none());
+        assert!(
+            matches!(lanes.enter(record(3), &mailbox), Entry::Entered(..)),
+            "the lane is free again"
+        );
+    }
+
+    #[test]
+    fn a_parent_that_is_queued_again_before_its_job_has_ended_is_not_forgotten() {
+        let lanes = Lanes::default();
+        let mut window = Window::default();
+        window.known.insert(1);
+        window.running.insert(1);
+        window.refill(vec![*record(1)], REFILL, &lanes);
+        assert!(window.again.contains(&1) && window.ready.take().is_none());
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::Core;
 use crate::decision::Decision;
+use crate::fit::bytes;
 use crate::journal::{CommitError, TaskRecord};
 use crate::outcome::Outcome;
 
@@ -36,11 +37,9 @@ pub(super) fn page_is_bounded<P, C>(
     record: &TaskRecord,
     outcome: &Outcome,
 ) -> Result<(), CommitError> {
-    let mut size = Size(0);
-    serde_json::to_writer(&mut size, outcome).expect("an outcome is plain data and always serializes");
-    let most = core.config.page_bytes_max;
-    if size.0 > most {
-        Err(over(record, size.0, "bytes of outcome", most))
+    let (size, most) = (bytes(outcome), core.config.page_bytes_max);
+    if size > most {
+        Err(over(record, size, "bytes of outcome", most))
     } else {
         Ok(())
     }
@@ -50,19 +49,5 @@ fn over(record: &TaskRecord, count: usize, what: &str, most: usize) -> CommitErr
     CommitError::Invalid {
         task: record.id().clone(),
         reason: format!("its decision holds {count} {what}, at most {most} are allowed"),
-    }
-}
-
-/// Counts what is written to it.
-struct Size(usize);
-
-impl std::io::Write for Size {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

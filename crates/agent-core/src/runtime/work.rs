@@ -149,6 +149,11 @@ async fn once<P: Send + Sync + 'static, C: Send + 'static>(
     record: &TaskRecord,
     attempt: u32,
 ) -> Result<(), Trouble> {
+    let joined = match record.joined {
+        true => Some(core.journal.children(record.id()).await.map_err(Trouble::Store)?),
+        false => None,
+    };
+    // Reading what its pages came to may have taken it past its deadline.
     let started = core.now();
     if record
         .new
@@ -158,10 +163,6 @@ async fn once<P: Send + Sync + 'static, C: Send + 'static>(
     {
         return Err(Trouble::Expired);
     }
-    let joined = match record.joined {
-        true => Some(core.journal.children(record.id()).await.map_err(Trouble::Store)?),
-        false => None,
-    };
     let work = Work {
         task: record.new.task.clone(),
         now: record.new.now,

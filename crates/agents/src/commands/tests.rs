@@ -118,6 +118,20 @@ fn composed_and_decomposed_letters_are_the_same() {
     }
 }
 
+/// What was folded stays as it is: signs that come apart into a small letter late, or into no letter.
+#[test]
+fn folding_twice_is_folding_once() {
+    for (text, expected) in [
+        ("¼", "14"),
+        ("𝐀Å", "aa"),
+        ("İ ﷺ", "i صلىاللهعليهوسلم"),
+        ("ﬁn", "fin"),
+    ] {
+        assert_eq!(folded(text), expected);
+        assert_eq!(folded(&folded(text)), expected);
+    }
+}
+
 #[test]
 fn one_typo_in_the_command_is_forgiven_and_two_are_not() {
     check(
@@ -200,6 +214,18 @@ fn nothing_is_guessed() {
             "Ta bort alla kunder" -> unknown: Kör kundhälsokoll | Onboarding för [kund] | Pipeline-analys | Hämta kundinfo [kund]
             "\u{301}\u{301}" -> unknown: Kör kundhälsokoll | Onboarding för [kund] | Pipeline-analys | Hämta kundinfo [kund]"#]],
     );
+}
+
+/// What stands far behind makes no command of it, and costs nothing.
+#[test]
+fn only_the_beginning_of_a_text_is_compared() {
+    let near = format!("{} pipeline", "hej ".repeat(11));
+    let far = format!("{} pipeline", "hej ".repeat(12));
+    let suggested = |text: &str| match parse(text) {
+        Parsed::Unknown { suggestions } => suggestions.len(),
+        Parsed::Command(command) => panic!("{command:?}"),
+    };
+    assert_eq!((suggested(&near), suggested(&far)), (1, QUICK_COMMANDS.len()));
 }
 
 #[test]

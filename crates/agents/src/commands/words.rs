@@ -13,6 +13,9 @@ pub(super) struct Word {
 /// Longest word in which a typo could make another everyday word.
 const SHORT_WORD: usize = 3;
 
+/// As many words of a text can make it look like a command: those of the longest form, twice, and some around them.
+const BEGINNING_WORDS: usize = 12;
+
 /// Cuts a text into words at everything that is neither letter, digit nor combining mark.
 pub(super) fn words(text: &str) -> Vec<Word> {
     let mut words: Vec<Word> = Vec::new();
@@ -31,9 +34,10 @@ pub(super) fn words(text: &str) -> Vec<Word> {
             inside = true;
         }
         if let Some(word) = words.last_mut() {
-            let lower = letter.to_lowercase().nfkd();
+            // Taken apart before and after: some signs have small letters only in their parts, some only then have parts.
+            let parts = std::iter::once(letter).nfkd().flat_map(char::to_lowercase).nfkd();
             word.folded
-                .extend(lower.filter(|letter| !is_combining_mark(*letter)));
+                .extend(parts.filter(|letter| letter.is_alphanumeric() && !is_combining_mark(*letter)));
         }
     }
     words.retain(|word| !word.folded.is_empty());
@@ -87,8 +91,10 @@ pub(super) fn raw_slot(text: &str, words: &[Word], used: usize) -> Option<String
     Some(slot.to_owned())
 }
 
-/// How close a text comes to a form, 0 where it does not: shared words count, and so does the likeness of the whole.
+/// How close a text comes to a form, 0 where it does not: shared words count, and so does the likeness of the whole. Of
+/// the text only the beginning is looked at: comparing each word of a long one with each form would take seconds.
 pub(super) fn closeness(form: &[&str], words: &[Word]) -> u32 {
+    let words = &words[..words.len().min(BEGINNING_WORDS)];
     let shared = form
         .iter()
         .filter(|expected| expected.len() > SHORT_WORD)
@@ -106,8 +112,12 @@ fn joined(words: &[Word]) -> String {
 
 /// 0 or 1 where two words are the same but for so many typos: a letter too many, too few, another, or two swapped.
 fn typos(expected: &str, found: &str) -> Option<usize> {
-    // Spares the comparison of texts of any length.
-    if expected.len().abs_diff(found.len()) > 4 {
+    // Spares the comparison of texts of any length; the letters of a command have one byte each.
+    if expected
+        .len()
+        .abs_diff(found.chars().take(expected.len() + 2).count())
+        > 1
+    {
         return None;
     }
     let distance = strsim::osa_distance(expected, found);

@@ -45,7 +45,7 @@ impl ImportError {
         Self {
             file: file.to_owned(),
             line,
-            message: message.into(),
+            message: one_line(&message.into()),
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
         }
     }
@@ -62,7 +62,7 @@ impl FieldError {
     pub(crate) fn new(column: Option<&str>, message: impl Into<String>) -> Self {
         Self {
             column: column.map(str::to_owned),
-            message: message.into(),
+            message: one_line(&message.into()),
         }
     }
 
@@ -78,18 +78,27 @@ impl FieldError {
 
 /// A value as a message cites it: at most 40 characters, control characters escaped.
 pub(crate) fn cited(text: &str) -> String {
-    let mut cited = String::new();
-    for c in text.chars().take(40) {
+    shown(text, 40)
+}
+
+/// A message on one line and of bounded length, whatever names it cites: one that repeats with every row must stay small.
+pub(crate) fn one_line(message: &str) -> String {
+    shown(message, 600)
+}
+
+fn shown(text: &str, chars_max: usize) -> String {
+    let mut shown = String::new();
+    for c in text.chars().take(chars_max) {
         if c.is_control() {
-            cited.extend(c.escape_default())
+            shown.extend(c.escape_default())
         } else {
-            cited.push(c)
+            shown.push(c)
         }
     }
-    if text.chars().nth(40).is_some() {
-        cited.push('…');
+    if text.chars().nth(chars_max).is_some() {
+        shown.push('…');
     }
-    cited
+    shown
 }
 
 /// The path as messages print it.
@@ -113,7 +122,7 @@ struct Column<'a>(Option<&'a str>);
 impl fmt::Display for Column<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(column) => write!(f, "column `{column}`: "),
+            Some(column) => write!(f, "column `{}`: ", cited(column)),
             None => Ok(()),
         }
     }

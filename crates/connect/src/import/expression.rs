@@ -12,6 +12,9 @@ use super::error::{FieldError, cited};
 use super::moment::is_date_format;
 use super::row::Row;
 
+/// As many entries of a map are told.
+const KNOWN_MAX: usize = 20;
+
 /// The text of one value. In the mapping file a column's name alone, or the keys of [`Written`].
 #[derive(Clone, Debug)]
 pub(crate) struct Expression {
@@ -217,7 +220,10 @@ impl Expression {
         match found {
             Some(to) => Ok(Cow::Borrowed(to.trim())),
             None => {
-                let known: Vec<&str> = map.keys().map(String::as_str).collect();
+                let mut known: Vec<&str> = map.keys().take(KNOWN_MAX).map(String::as_str).collect();
+                if map.len() > KNOWN_MAX {
+                    known.push("…");
+                }
                 let message = format!("`{}` is not in the map ({})", cited(&text), known.join(", "));
                 Err(FieldError::new(self.blamed(), message))
             }

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::error::{FieldError, ImportError, RowError};
+use super::error::{FieldError, ImportError, RowError, cited};
 use super::lines::{Lines, line_at};
-use super::row::{Columns, Row};
+use super::row::{Columns, NAME_BYTES_MAX, Row};
 
 /// Largest JSON file, in bytes: it is read as a whole. JSON Lines have no limit.
 pub(crate) const JSON_BYTES_MAX: u64 = 512 << 20;
 /// How deep objects and arrays of one row may be nested.
 const DEPTH_MAX: usize = 16;
+/// How long the names of one row may be together, in bytes: the name of an array is part of the name of each of its values.
+const NAMES_BYTES_MAX: usize = 16 << 20;
 
 /// A JSON document with an array of objects.
 pub(crate) struct JsonArray {
@@ -168,19 +170,39 @@ fn row(line: u64, text: &str) -> Result<Row, FieldError> {
     if !raw.get().starts_with('{') {
         return Err(FieldError::new(None, "is not a JSON object"));
     }
-    let mut values = BTreeMap::new();
-    flatten("", raw, 0, &mut values)?;
-    let (names, values) = values.into_iter().unzip();
+    let mut flat = Flat::default();
+    flatten("", raw, 0, &mut flat)?;
+    let (names, values) = flat.values.into_iter().unzip();
     let columns = Columns::new(names).map_err(|name| FieldError::new(Some(&name), "is there twice"))?;
     Ok(Row::new(line, Arc::new(columns), values))
 }
 
-fn flatten(
-    name: &str,
-    raw: &RawValue,
-    depth: usize,
-    values: &mut BTreeMap<String, String>,
-) -> Result<(), FieldError> {
+/// The values of one row by their names.
+#[derive(Default)]
+struct Flat {
+    values: BTreeMap<String, String>,
+    names_bytes: usize,
+}
+
+impl Flat {
+    fn insert(&mut self, name: &str, text: String) -> Result<(), FieldError> {
+        self.names_bytes += name.len();
+        if self.names_bytes > NAMES_BYTES_MAX {
+            let message = format!("its names are longer than {} MiB together", NAMES_BYTES_MAX >> 20);
+            return Err(FieldError::new(None, message));
+        }
+        if self.values.insert(name.to_owned(), text).is_some() {
+            return Err(FieldError::new(Some(name), "is there twice"));
+        }
+        Ok(())
+    }
+}
+
+fn flatten(name: &str, raw: &RawValue, depth: usize, flat: &mut Flat) -> Result<(), FieldError> {
+    if name.len() > NAME_BYTES_MAX {
+        let message = format!("the name `{}` is longer than {NAME_BYTES_MAX} bytes", cited(name));
+        return Err(FieldError::new(None, message));
+    }
     if depth > DEPTH_MAX {
         return Err(FieldError::new(
             Some(name),
@@ -202,13 +224,13 @@ fn flatten(
             let object: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(bad)?;
             return object
                 .iter()
-                .try_for_each(|(key, raw)| flatten(&inner(key), raw, depth + 1, values));
+                .try_for_each(|(key, raw)| flatten(&inner(key), raw, depth + 1, flat));
         }
         Some(b'[') => {
             let array: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(bad)?;
             let mut places = array.iter().enumerate();
             return places
-                .try_for_each(|(place, raw)| flatten(&inner(&place.to_string()), raw, depth + 1, values));
+                .try_for_each(|(place, raw)| flatten(&inner(&place.to_string()), raw, depth + 1, flat));
         }
         Some(b'"') => serde_json::from_str(raw.get()).map_err(bad)?,
         Some(b'n') => String::new(),
@@ -217,10 +239,7 @@ fn flatten(
     if text.contains('\0') {
         return Err(FieldError::new(Some(name), "contains a NUL character"));
     }
-    if values.insert(name.to_owned(), text).is_some() {
-        return Err(FieldError::new(Some(name), "is there twice"));
-    }
-    Ok(())
+    flat.insert(name, text)
 }
 
 /// The message with the column only: the line is that of the row.

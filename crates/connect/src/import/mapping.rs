@@ -1,5 +1,6 @@
 //! A mapping that was read and checked: everything that can be known without a file to import is known here.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use encoding_rs::{Encoding, UTF_8};
 use jiff::tz::TimeZone;
 use serde_saphyr::{RenderOptions, SnippetMode};
 
-use super::error::{ImportError, MappingError, file_name};
+use super::error::{ImportError, MappingError, file_name, one_line};
 use super::field::{Field, Reads};
 use super::layout::{Layout, Problem};
 use super::mapping_file::{MappingFile, Only};
@@ -88,7 +89,7 @@ impl Mapping {
         let plan = check(file, name).map_err(|(line, message)| MappingError {
             file: name.to_owned(),
             line: Some(line).filter(|line| *line > 0),
-            message,
+            message: one_line(&message),
             hint: Some(HINT.to_owned()),
         })?;
         Ok(Self { plan: Arc::new(plan) })
@@ -106,6 +107,14 @@ impl Mapping {
     /// A file that cannot be read, whose header lacks a column that the mapping names, or a JSON document that is broken.
     pub fn open(&self, path: &Path) -> Result<Rows, ImportError> {
         Rows::open(self.plan.clone(), path)
+    }
+
+    /// As [`Mapping::open`], for bytes that are no file; `name` is what errors call them.
+    ///
+    /// # Errors
+    /// As [`Mapping::open`].
+    pub fn read(&self, name: &str, bytes: impl Read + Send + 'static) -> Result<Rows, ImportError> {
+        Rows::read(self.plan.clone(), name.to_owned(), bytes, None)
     }
 }
 
@@ -207,7 +216,7 @@ fn yaml_error(error: &serde_saphyr::Error, name: &str) -> MappingError {
     MappingError {
         file: name.to_owned(),
         line,
-        message: without_place(&message),
+        message: one_line(&without_place(&message)),
         hint: Some(HINT.to_owned()),
     }
 }

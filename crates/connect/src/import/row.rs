@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Longest name of a column, in bytes: it stands in every message about a row.
+pub(crate) const NAME_BYTES_MAX: usize = 1_024;
+
 /// The names of a file's columns.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Columns {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,7 +72,17 @@ impl Rows {
             ));
         }
         let total_bytes = metadata.is_file().then_some(metadata.len());
-        let mut buffered = BufReader::with_capacity(READ_BUFFER_BYTES, file);
+        Self::read(plan, name, file, total_bytes)
+    }
+
+    /// As [`Rows::open`], from whatever gives the bytes; `name` is what errors call it.
+    pub(crate) fn read(
+        plan: Arc<Plan>,
+        name: String,
+        bytes: impl Read + Send + 'static,
+        total_bytes: Option<u64>,
+    ) -> Result<Self, ImportError> {
+        let mut buffered = BufReader::with_capacity(READ_BUFFER_BYTES, bytes);
         refuse_utf16(&mut buffered, &name)?;
         let reader = match &plan.layout {
             Layout::Table(layout) => {

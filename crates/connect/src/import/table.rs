@@ -7,7 +7,7 @@ use super::error::{FieldError, ImportError, RowError};
 use super::layout::TableLayout;
 use super::lines::{LINE_BYTES_MAX, Line, Lines};
 use super::quoting::{Split, split};
-use super::row::{Columns, Row};
+use super::row::{Columns, NAME_BYTES_MAX, Row};
 
 /// Over how many lines a quoted value may reach. A quote open for longer is taken for a lost one.
 pub(crate) const QUOTED_LINES_MAX: usize = 200;
@@ -53,6 +53,16 @@ impl Table {
             (None, Some((_, header))) => header.clone(),
             (None, None) => Vec::new(),
         };
+        if let Some(place) = names.iter().position(|name| name.len() > NAME_BYTES_MAX) {
+            let message = format!(
+                "the name of column {} is longer than {NAME_BYTES_MAX} bytes",
+                place + 1
+            );
+            let line = header.as_ref().map(|(line, _)| *line);
+            let hint =
+                "if the first line is a row already, name the columns in `columns` and say `header: false`";
+            return Err(ImportError::new(file, line, message, hint));
+        }
         let columns = Columns::new(names).map_err(|name| {
             let line = header.as_ref().map(|(line, _)| *line);
             let hint = "give the columns names of their own with `columns` and `header: true`";

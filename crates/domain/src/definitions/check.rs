@@ -14,6 +14,8 @@ const PARAM_MAX: i64 = 1_000_000_000;
 const DAYS_MAX: i64 = 3_650;
 const DAY_SECONDS: i64 = 86_400;
 const EVENTS_MAX: i64 = 100_000;
+/// Faults of one file that are told: finding the line of each reads the file.
+const FAULTS_MAX: usize = 100;
 
 /// The faults of one file, each with the line it is on.
 pub(super) struct Faults<'a> {
@@ -33,13 +35,15 @@ impl<'a> Faults<'a> {
 
     /// Adds a fault; `path` are words that follow each other down the file, the last one on the faulty line.
     pub fn add(&mut self, path: &[&str], what: String, mend: &str) {
-        let line = line_of(self.text, path);
-        self.errors.push(DefinitionError {
-            file: self.file.to_owned(),
-            line,
-            what,
-            mend: mend.to_owned(),
-        });
+        if self.errors.len() < FAULTS_MAX {
+            let line = line_of(self.text, path);
+            self.errors
+                .push(DefinitionError::new(self.file, line, &what, mend));
+        } else if self.errors.len() == FAULTS_MAX {
+            let what = format!("there are more than {FAULTS_MAX} faults");
+            self.errors
+                .push(DefinitionError::new(self.file, None, &what, "mend these first"));
+        }
     }
 
     fn label(&mut self, path: &[&str], label: &Label) {

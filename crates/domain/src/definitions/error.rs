@@ -16,6 +16,32 @@ pub struct DefinitionError {
     pub mend: String,
 }
 
+/// Longest text of what is wrong, and of what would mend it, in characters: they may cite names of any length.
+const TEXT_CHARS_MAX: usize = 800;
+
+impl DefinitionError {
+    pub(super) fn new(file: &str, line: Option<usize>, what: &str, mend: &str) -> Self {
+        Self {
+            file: file.to_owned(),
+            line,
+            what: one_line(what),
+            mend: one_line(mend),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .take(TEXT_CHARS_MAX)
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect();
+    if text.chars().nth(TEXT_CHARS_MAX).is_some() {
+        line.push('…');
+    }
+    line
+}
+
 impl fmt::Display for DefinitionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {

@@ -10,14 +10,29 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IntoDeserializer, Map
 
 use super::{Definition, DefinitionError, Header};
 
+/// Largest file, in bytes. Rules are checked against each other, so that time grows faster than their number.
+const BYTES_MAX: usize = 256 << 10;
+
 /// Reads `text`.
 ///
 /// # Errors
-/// When it is not YAML, or not of this shape.
+/// When it is too large, not YAML, or not of this shape.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(
     file: &str,
     text: &str,
 ) -> Result<Definition<T>, DefinitionError> {
+    if text.len() > BYTES_MAX {
+        let what = format!(
+            "the file is {} bytes long, at most {BYTES_MAX} are allowed",
+            text.len()
+        );
+        return Err(DefinitionError::new(
+            file,
+            None,
+            &what,
+            "take out what no rule needs",
+        ));
+    }
     let read: Result<File<T>, _> = serde_saphyr::from_str(text);
     match read {
         Ok(File { header, body }) => {
@@ -34,14 +49,13 @@ pub(super) fn read<T: for<'de> Deserialize<'de>>(
                 .rsplit_once(" at line ")
                 .map_or(what.as_str(), |(what, _)| what)
                 .to_owned();
-            let mend =
-                "write the file as its schema says; `definitions/satori` has an example of each".to_owned();
-            Err(DefinitionError {
-                file: file.to_owned(),
-                line: line.filter(|line| *line > 0),
-                what,
+            let mend = "write the file as its schema says; `definitions/satori` has an example of each";
+            Err(DefinitionError::new(
+                file,
+                line.filter(|line| *line > 0),
+                &what,
                 mend,
-            })
+            ))
         }
     }
 }

@@ -9,7 +9,7 @@ use super::error::{DefinitionError, DefinitionErrors};
 use super::{Definition, Definitions, file};
 
 /// The files an organisation consists of.
-const FILES: [&str; 7] = [
+pub(super) const FILES: [&str; 7] = [
     "organisation.yaml",
     "health.yaml",
     "onboarding.yaml",
@@ -105,11 +105,6 @@ impl Loading<'_> {
     }
 
     fn error(&mut self, file: &str, what: String, mend: String) {
-        self.errors.push(DefinitionError {
-            file: file.to_owned(),
-            line: None,
-            what,
-            mend,
-        });
+        self.errors.push(DefinitionError::new(file, None, &what, &mend));
     }
 }

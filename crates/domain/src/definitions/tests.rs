@@ -360,6 +360,38 @@ fn rules_against_storms_are_checked_and_may_be_left_out() {
     );
 }
 
+/// Telling of faults costs a look at the file for each: a file of thousands is told of as far as a person reads.
+#[test]
+fn faults_are_told_up_to_a_limit_and_each_is_short() {
+    let params: Vec<String> = (0..2_000).map(|place| format!("  p{place}: -1")).collect();
+    let mut files = shipped();
+    let text = files["health.yaml"].replacen("params:", &format!("params:\n{}", params.join("\n")), 1);
+    files.insert("health.yaml".to_owned(), text.replace("{red_days}", "{gone}"));
+    let errors = Definitions::parse(&files).unwrap_err();
+    assert_eq!(errors.0.len(), 101);
+    expect!["health.yaml: there are more than 100 faults; mend these first"]
+        .assert_eq(&errors.0[100].to_string());
+    let text = files["health.yaml"].replace(": -1", ": 1");
+    files.insert("health.yaml".to_owned(), text);
+    let errors = Definitions::parse(&files).unwrap_err();
+    assert_eq!(errors.0.len(), 4);
+    assert!(
+        errors.0.iter().all(|error| error.to_string().len() < 1_000),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_definition_by_its_size_is_not_read() {
+    let mut files = shipped();
+    files.insert("kpis.yaml".to_owned(), "# \n".repeat(100_000));
+    let errors = Definitions::parse(&files).unwrap_err().to_string();
+    expect![
+        "kpis.yaml: the file is 300000 bytes long, at most 262144 are allowed; take out what no rule needs"
+    ]
+    .assert_eq(&errors);
+}
+
 /// What could run away does not load: the answer names the rule, and no customer is ever judged by it.
 #[test]
 fn a_condition_that_could_run_away_is_refused_when_loaded() {

@@ -7,6 +7,7 @@ use kunder_agent_core::id::TaskId;
 use rusqlite::Connection;
 
 use super::*;
+use crate::seal::SoleUse;
 
 fn connection(dir: &Path) -> Connection {
     let connection = Connection::open(dir.join("t.sqlite")).unwrap();
@@ -23,7 +24,9 @@ fn connection(dir: &Path) -> Connection {
 }
 
 fn writer(connection: Connection, dir: &Path) -> Writer {
-    let mover = Mover::first(&connection, dir.join("t.sqlite")).unwrap();
+    let file = dir.join("t.sqlite");
+    let sole = SoleUse::of(&file).unwrap();
+    let mover = Mover::first(&connection, file, sole).unwrap();
     Writer::new(connection, mover).unwrap()
 }
 

@@ -288,3 +288,45 @@ fn a_file_that_is_not_there_says_so() {
     let folder = mapping.open(std::path::Path::new("src")).map(|_| ()).unwrap_err();
     expect!["src: is a folder"].assert_eq(&folder.to_string());
 }
+
+/// What is told of a row is small whatever the file is called and holds: it may be told of every row.
+#[test]
+fn long_and_odd_names_make_no_long_messages() {
+    let name = "x".repeat(1_025);
+    check(
+        &csv(),
+        format!("id;customer;day;amount;{name}\n"),
+        expect![[r#"
+        error: orders.txt:1: the name of column 5 is longer than 1024 bytes
+        hint: if the first line is a row already, name the columns in `columns` and say `header: false`
+    "#]],
+    );
+    check(
+        &csv(),
+        "id;customer;day;\u{1}amount\n",
+        expect![[r#"
+        error: orders.txt: has no column `amount`; it has: id, customer, day, \u{1}amount
+        hint: mend map.yaml; a column that may be missing is marked `when: present`
+    "#]],
+    );
+    check(
+        &format!("format: jsonl{ORDERS}"),
+        format!(r#"{{"{name}": 1}}"#),
+        expect![[r#"
+        orders.txt:1: the name `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…` is longer than 1024 bytes
+    "#]],
+    );
+}
+
+/// A name of a thousand bytes around an array of 100,000 values stands before each of them.
+#[test]
+fn a_row_that_would_grow_out_of_all_bounds_is_left_out() {
+    let values = vec!["1"; 100_000].join(",");
+    check(
+        &format!("format: jsonl{ORDERS}"),
+        format!(r#"{{"{}": [{values}]}}"#, "x".repeat(1_000)),
+        expect![[r#"
+        orders.txt:1: its names are longer than 16 MiB together
+    "#]],
+    );
+}

@@ -274,12 +274,33 @@ fn a_store_keeps_its_id() {
 /// Settings of callers do not touch those of the store.
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_of_callers_stay_apart() {
-    let bench = SqliteBench::new().await;
+    let mut bench = SqliteBench::new().await;
     let (store, store_id) = (bench.store(), bench.store().store_id());
     store.set_meta("store_id", "mine").await.unwrap();
     assert_eq!(store.get_meta("store_id").await.unwrap().as_deref(), Some("mine"));
-    let again = SqliteStore::open(bench.folder.path(), Arc::new(TestClock::new())).unwrap();
-    assert_eq!(again.store_id(), store_id);
+    bench.reopen().await;
+    assert_eq!(bench.store().store_id(), store_id);
+}
+
+/// Whoever opens the file while it is being closed waits for that, and finds it whole; while it is at work it is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_open_once_and_the_next_one_waits_for_its_end() {
+    let mut bench = SqliteBench::new().await;
+    fill(&bench).await;
+    let refused = SqliteStore::open(bench.folder.path(), Arc::new(TestClock::new())).unwrap_err();
+    assert!(matches!(refused, OpenError::Unavailable { .. }), "{refused:?}");
+    assert!(
+        refused.to_string().ends_with("it is still open elsewhere"),
+        "{refused}"
+    );
+    let held = bench.store.take().unwrap();
+    let folder = bench.folder.path().to_owned();
+    let next = tokio::task::spawn_blocking(move || SqliteStore::open(&folder, Arc::new(TestClock::new())));
+    let counts = held.counts().await.unwrap();
+    drop(held);
+    let next = next.await.unwrap().unwrap();
+    assert_eq!(next.counts().await.unwrap(), counts);
+    assert_eq!(next.damages().await.unwrap(), [""; 0]);
 }
 
 /// What doctor is told of the files, and what readers of events are told.
