@@ -6,6 +6,7 @@ pub mod chaos;
 pub mod day;
 pub mod dice;
 pub mod faults;
+pub mod faulty_journal;
 pub mod machine;
 pub mod plan;
 pub mod run;

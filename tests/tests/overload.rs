@@ -17,7 +17,7 @@ use kunder_agent_core::runtime::Runtime;
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
 use kunder_domain::fact::Fact;
-use kunder_tests::faulty_journal::FaultyJournal;
+use kunder_testkit::faulty_journal::FaultyJournal;
 use kunder_tests::scripted::Scripted;
 use kunder_tests::world::{World, task};
 

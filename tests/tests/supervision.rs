@@ -24,7 +24,7 @@ use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
 use kunder_domain::fact::Fact;
 use kunder_store::SqliteStore;
-use kunder_tests::faulty_journal::FaultyJournal;
+use kunder_testkit::faulty_journal::FaultyJournal;
 use kunder_tests::scripted::{Script, Scripted};
 use tokio::sync::watch;
 
@@ -54,7 +54,10 @@ async fn hanging_world(hangs: u32) -> World {
     world_of(Arc::new(SystemClock::default()), faulty).await
 }
 
-async fn world_of(clock: Arc<dyn Clock>, faulty: impl FnOnce(SqliteStore) -> FaultyJournal) -> World {
+async fn world_of(
+    clock: Arc<dyn Clock>,
+    faulty: impl FnOnce(SqliteStore) -> FaultyJournal<SqliteStore>,
+) -> World {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
     let journal = Arc::new(faulty(store.clone()));

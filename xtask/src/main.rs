@@ -8,6 +8,7 @@ mod crash_ledger;
 mod fuzz;
 mod guarantees;
 mod layers;
+mod mutants;
 mod nats_servers;
 mod references;
 mod rust_source;
@@ -59,6 +60,8 @@ enum Chore {
     },
     /// Kill `kunder serve` and nats-server under load, over and over, and print what was lost and what came twice
     CrashLedger(crash_ledger::Kills),
+    /// Break the modules that carry the invariants in many small ways, and print which of them no test notices
+    Mutants(mutants::Asked),
     /// Give each parser a million inputs made by a fuzzer, and print what panicked, hung or blew up
     Fuzz(fuzz::Runs),
     /// Check that every sentence of GUARANTEES.md names a test that exists
@@ -87,6 +90,7 @@ fn run(chore: Chore, root: &Path) -> Result<()> {
             }
         }
         Chore::CrashLedger(kills) => crash_ledger::run(root, &kills)?,
+        Chore::Mutants(asked) => mutants::run(root, &asked)?,
         Chore::Fuzz(runs) => fuzz::run(root, &runs)?,
         Chore::Guarantees => println!("{}", guarantees::check(root)?),
     }

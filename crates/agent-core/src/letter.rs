@@ -341,6 +341,30 @@ mod tests {
         assert_eq!(by_runner.subject, "kunder.event.runner.dead-letter");
         let about = NewLetter::of_announcement(&told, "too large", Timestamp::UNIX_EPOCH);
         assert_eq!(about.event(&subjects), None);
+        // Of another event, or of a task that came on a subject of such a name, it is told.
+        let other = Announcement {
+            subject: "kunder.event.pipeline.story".to_owned(),
+            ..told.clone()
+        };
+        let other = NewLetter::of_announcement(&other, "too large", Timestamp::UNIX_EPOCH);
+        assert!(other.event(&subjects).is_some());
+        let task = letter(LetterKind::Task).holding(&told.subject, b"{}");
+        assert!(task.event(&subjects).is_some());
+    }
+
+    #[test]
+    fn a_letter_is_traced_where_what_it_holds_was() {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let traced = |name: &str, value: &str| {
+            let mut letter = letter(LetterKind::Task);
+            letter.headers.push((name.to_owned(), value.to_owned()));
+            let told = letter.event(&Subjects::new("kunder")).unwrap();
+            let traces = told.headers.into_iter().filter(|(_, found)| found == value);
+            traces.map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(traced("Traceparent", trace), ["traceparent", "ce-traceparent"]);
+        assert_eq!(traced("traceparent", "of another kind"), [""; 0]);
+        assert_eq!(traced("other", trace), [""; 0]);
     }
 
     #[test]

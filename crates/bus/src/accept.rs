@@ -291,3 +291,22 @@ fn again_after(refusal: &Refusal) -> Duration {
         .map_or(AGAIN_AFTER, Duration::from_millis)
         .clamp(AGAIN_AFTER_MIN, AGAIN_AFTER_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_again_when_the_door_says_within_bounds() {
+        for (retry_after_ms, wanted_ms) in [
+            (None, 1_000),
+            (Some(0), 50),
+            (Some(7_000), 7_000),
+            (Some(u64::MAX), 60_000),
+        ] {
+            let mut refusal = Refusal::new(RefusalCode::Busy, "full");
+            refusal.retry_after_ms = retry_after_ms;
+            assert_eq!(again_after(&refusal), Duration::from_millis(wanted_ms));
+        }
+    }
+}

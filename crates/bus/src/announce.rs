@@ -282,3 +282,68 @@ fn reaction(subject: &str, error: PublishError) -> AnnounceError {
         | PublishError::WrongLastMessageId(reason) => AnnounceError::Unavailable(reason),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(number: u64, body_bytes: usize) -> Announcement {
+        Announcement {
+            number,
+            destination: "events".to_owned(),
+            kind: AnnouncementKind::Event,
+            subject: "kunder.event.pipeline.x".to_owned(),
+            message_id: format!("event/{number}"),
+            headers: Vec::new(),
+            body: vec![b'x'; body_bytes],
+            committed_at: jiff::Timestamp::UNIX_EPOCH,
+            deadline: None,
+            attempt: 1,
+        }
+    }
+
+    #[test]
+    fn a_window_is_full_at_its_bytes_or_its_messages_and_holds_one_at_least() {
+        for (bytes, count, wanted) in [
+            (WINDOW_BYTES / 2, 4, 2),
+            (WINDOW_BYTES / 2 + 1, 4, 1),
+            (WINDOW_BYTES + 1, 4, 1),
+            (1, WINDOW_MESSAGES + 4, WINDOW_MESSAGES),
+        ] {
+            let run: Vec<Announcement> = (0..count as u64).map(|number| event(number, bytes)).collect();
+            let (window, refused) = window("s", &run, |_| Condition::Nothing);
+            assert_eq!(
+                (window.len(), refused.is_none()),
+                (wanted, true),
+                "{bytes} bytes each"
+            );
+        }
+    }
+
+    #[test]
+    fn a_repeat_in_a_chain_is_taken_and_the_end_of_the_stream_is_read_again() {
+        let run = [event(1, 1), event(2, 1)];
+        let stored = |sequence, duplicate| Ok(Stored { sequence, duplicate });
+        let followed = |answers| {
+            let (mut taken, mut tail) = (
+                0,
+                Tail {
+                    sequence: 0,
+                    last: None,
+                },
+            );
+            let broken = follow("s", &run, &mut taken, &mut tail, answers);
+            (taken, matches!(broken, Some(Broken::Overtaken)), broken.is_none())
+        };
+        assert_eq!(
+            followed(vec![stored(7, false), stored(8, false)]),
+            (2, false, true)
+        );
+        assert_eq!(
+            followed(vec![stored(7, false), stored(3, true)]),
+            (2, true, false)
+        );
+        let refused = Err(PublishError::WrongLastSequence(String::new()));
+        assert_eq!(followed(vec![stored(7, false), refused]), (1, true, false));
+    }
+}

@@ -181,6 +181,24 @@ mod tests {
     }
 
     #[test]
+    fn what_an_actor_leaves_behind_is_taken_back_and_nothing_of_others() {
+        let (lanes, letters) = (Lanes::default(), Arc::new(Letters::default()));
+        let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else {
+            panic!("the lane is free")
+        };
+        for number in [2, 3, 4] {
+            drop(lanes.enter(record(number, Some("x")), &letters));
+        }
+        lanes.forget_all(&BTreeSet::from([2, 4]));
+        drop(first);
+        let (number, third) = granted(&letters).expect("the one that was not forgotten");
+        assert_eq!(number, 3);
+        drop(third);
+        assert!(granted(&letters).is_none());
+        assert!(lanes.lanes.lock().unwrap().is_empty());
+    }
+
+    #[test]
     fn a_lane_admits_one_at_a_time_in_the_order_of_acceptance() {
         let (lanes, letters) = (Lanes::default(), Arc::new(Letters::default()));
         let Entry::Entered(_, first) = lanes.enter(record(1, Some("x")), &letters) else {

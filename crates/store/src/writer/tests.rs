@@ -250,3 +250,35 @@ async fn the_end_waits_for_what_was_sent() {
     drop(writer);
     assert_eq!(rows(dir.path()), ["slow"]);
 }
+
+/// So many share a commit, and not one more: each looks from outside at what is committed when it runs.
+#[tokio::test]
+async fn what_waits_shares_one_commit_up_to_the_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(connection(dir.path()), dir.path());
+    let all = (0..=GROUP_MAX).map(|number| {
+        let folder = dir.path().to_owned();
+        writer.write(Flush::Later, move |connection| {
+            insert(&number.to_string())(connection)?;
+            Ok(rows(&folder).len())
+        })
+    });
+    // Everything is sent at the first poll, however much that is.
+    let all = tokio::task::unconstrained(futures::future::join_all(all));
+    let seen = held(&writer, all).await;
+    let seen: Vec<usize> = seen.into_iter().map(|seen| seen.unwrap()).collect();
+    assert_eq!(seen[..GROUP_MAX], [0; GROUP_MAX]);
+    assert_eq!(seen[GROUP_MAX], GROUP_MAX);
+}
+
+#[test]
+fn the_disk_is_waited_for_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let connection = connection(dir.path());
+    let mut current = Flush::Disk;
+    for (wanted, level) in [(Flush::Later, 1), (Flush::Later, 1), (Flush::Disk, 2)] {
+        set_flush(&connection, wanted, &mut current).unwrap();
+        let set = connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, i64>(0));
+        assert_eq!(set.unwrap(), level);
+    }
+}

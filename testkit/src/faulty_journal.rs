@@ -1,4 +1,4 @@
-//! The real journal with faults on order: panics when an actor reads it, and commits that cannot be stored for a while.
+//! A journal with faults on order: panics when an actor reads it, and commits that cannot be stored for a while.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,15 +12,18 @@ use kunder_agent_core::journal::{
 use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
 use kunder_domain::fact::Fact;
-use kunder_store::SqliteStore;
 
-/// A store, and how many of the next calls go wrong.
-pub struct FaultyJournal {
-    pub store: SqliteStore,
+/// A journal, and how many of the next calls go wrong.
+pub struct FaultyJournal<J> {
+    pub store: J,
     pub panics: AtomicU32,
     pub refused_commits: AtomicU32,
+    /// Commits that are stored, and said to have failed.
+    pub doubts: AtomicU32,
     /// Reads of the queue that never come back.
     pub hangs: AtomicU32,
+    /// Reads of the queue.
+    pub reads: AtomicU32,
     /// Tasks that were to be accepted, and questions how one stands or whether it is known.
     pub accepts: AtomicU32,
     pub questions: AtomicU32,
@@ -31,14 +34,16 @@ pub struct FaultyJournal {
 /// Agents of a world.
 const AGENTS: u32 = 2;
 
-impl FaultyJournal {
+impl<J> FaultyJournal<J> {
     #[must_use]
-    pub fn new(store: SqliteStore, panics: u32, refused_commits: u32) -> Self {
+    pub fn new(store: J, panics: u32, refused_commits: u32) -> Self {
         Self {
             store,
             panics: AtomicU32::new(panics),
             refused_commits: AtomicU32::new(refused_commits),
+            doubts: AtomicU32::new(0),
             hangs: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
             accepts: AtomicU32::new(0),
             questions: AtomicU32::new(0),
             lining_up: AtomicU32::new(AGENTS),
@@ -52,7 +57,7 @@ fn strikes(left: &AtomicU32) -> bool {
 }
 
 #[async_trait]
-impl Journal<Fact> for FaultyJournal {
+impl<J: Journal<Fact>> Journal<Fact> for FaultyJournal<J> {
     async fn queued(
         &self,
         agent: &AgentName,
@@ -60,6 +65,7 @@ impl Journal<Fact> for FaultyJournal {
         limit: usize,
         now: Timestamp,
     ) -> Result<Vec<TaskRecord>, JournalError> {
+        self.reads.fetch_add(1, Ordering::AcqRel);
         if strikes(&self.lining_up) {
             return self.store.queued(agent, after, limit, now).await;
         }
@@ -74,7 +80,11 @@ impl Journal<Fact> for FaultyJournal {
         if strikes(&self.refused_commits) {
             return Err(JournalError("the disk is full".to_owned()).into());
         }
-        self.store.commit(commit).await
+        self.store.commit(commit).await?;
+        if strikes(&self.doubts) {
+            return Err(JournalError("no answer".to_owned()).into());
+        }
+        Ok(())
     }
 
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
