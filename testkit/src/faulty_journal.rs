@@ -20,6 +20,8 @@ pub struct FaultyJournal<J> {
     pub refused_commits: AtomicU32,
     /// Commits that are stored, and said to have failed.
     pub doubts: AtomicU32,
+    /// Reads of the queue that fail.
+    pub refused_reads: AtomicU32,
     /// Reads of the queue that never come back.
     pub hangs: AtomicU32,
     /// Reads of the queue.
@@ -42,6 +44,7 @@ impl<J> FaultyJournal<J> {
             panics: AtomicU32::new(panics),
             refused_commits: AtomicU32::new(refused_commits),
             doubts: AtomicU32::new(0),
+            refused_reads: AtomicU32::new(0),
             hangs: AtomicU32::new(0),
             reads: AtomicU32::new(0),
             accepts: AtomicU32::new(0),
@@ -70,6 +73,9 @@ impl<J: Journal<Fact>> Journal<Fact> for FaultyJournal<J> {
             return self.store.queued(agent, after, limit, now).await;
         }
         assert!(!strikes(&self.panics), "the journal was told to fail");
+        if strikes(&self.refused_reads) {
+            return Err(JournalError("the disk cannot be read".to_owned()));
+        }
         if strikes(&self.hangs) {
             std::future::pending::<()>().await;
         }

@@ -109,6 +109,13 @@ fn letters_are_listed_the_newest_first_and_shown_whole() {
 }
 
 #[test]
+fn the_reason_of_a_letter_stands_on_one_line() {
+    let reason = "  it panicked:  a\tb\u{7}c\r\nd ";
+    let letter = NewLetter::new(LetterKind::Task, "first", "t", reason, begin());
+    assert_eq!(letter.reason, "it panicked: a b c d");
+}
+
+#[test]
 fn a_replay_makes_one_task_however_often_and_however_late() {
     let desk = Desk::new(|_| {}, done);
     let mut late = task("t", "page", Some("a"));

@@ -108,6 +108,19 @@ fn a_store_that_is_away_is_waited_for_and_the_task_ends_once() {
     assert_eq!((desk.announced().len(), desk.counts().accepted), (1, 1));
 }
 
+/// That is no defect of the actor: it waits, and is not started again.
+#[test]
+fn a_journal_that_cannot_be_read_is_read_again() {
+    let (desk, journal) = desk_and_journal(|journal| journal.refused_reads.store(6, Ordering::Release));
+    desk.pass(SignedDuration::from_secs(60));
+    assert_eq!(journal.refused_reads.load(Ordering::Acquire), 0);
+    assert_eq!(desk.runtime.figures().restarts, 0);
+    assert_eq!(
+        desk.ended(task("t", "note", None)).report.status,
+        Status::Complete
+    );
+}
+
 /// What was stored without an answer is found stored, and whoever waits for it hears of it then.
 #[test]
 fn a_commit_in_doubt_is_found_done_and_everybody_is_told() {
