@@ -28,6 +28,9 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How often it asks for it.
 const ASKS: u32 = 4;
 
+/// Who cancels; an outcome that came of it names them.
+const CANCELLER: &str = "somebody";
+
 /// What the others know.
 #[derive(Default)]
 pub struct Told {
@@ -44,8 +47,6 @@ pub struct Known {
     pub in_doubt: BTreeSet<TaskId>,
     /// Outcomes as they were answered.
     pub answers: Vec<Outcome>,
-    /// Tasks that somebody tried to cancel.
-    pub cancelled: BTreeSet<TaskId>,
     /// Events that a stream holds: process, kind, key.
     pub events: BTreeSet<(&'static str, &'static str, u64)>,
     /// Senders that are not done.
@@ -330,18 +331,22 @@ impl Actor {
 
     async fn cancel(&self, of: usize) {
         let id = task_id(of);
-        self.told.known().cancelled.insert(id.clone());
         let task = id.clone();
         let answer = self
             .world
-            .call(|service| async move { service.cancel(&task, "somebody").await })
+            .call(|service| async move { service.cancel(&task, CANCELLER).await })
             .await;
         if let Some(Ok(status)) = answer {
             self.world.witness.hit("a task was cancelled, or had ended");
-            if status.outcome.is_none() {
-                self.world
+            match status.outcome {
+                None => self
+                    .world
                     .witness
-                    .broken(format!("{id} was cancelled and goes on: {status:?}"));
+                    .broken(format!("{id} was cancelled and goes on: {:?}", status.state)),
+                Some(outcome) if outcome.report.summary.contains(CANCELLER) => {
+                    self.world.witness.cancelled(&id);
+                }
+                Some(_) => {}
             }
         }
     }

@@ -42,29 +42,12 @@ pub struct Ran {
 /// Runs one seed. A panic outside every job is a broken rule too, of the simulation or of what it calls directly.
 #[must_use]
 pub fn run(seed: u64, without: &Without, recorded: bool) -> Ran {
-    catch_unwind(AssertUnwindSafe(|| run_day(seed, without, recorded))).unwrap_or_else(|panic| Ran {
-        broken: vec![format!("the simulation panicked: {}", panic_text(panic.as_ref()))],
-        ..Ran::default()
-    })
-}
-
-fn run_day(seed: u64, without: &Without, recorded: bool) -> Ran {
     let world = World::new(Plan::new(seed, without), recorded);
     let _until_the_end = SwitchOff(&world.machine);
-    let told: Arc<Told> = Arc::default();
-    day::begin(&world, &told, &without.ops);
-    world.begin_life();
-    let begin = world.machine.now();
-    drive(&world, begin + DAY, || told.known().busy == 0 && at_rest(&world));
-    world.heal();
-    let evening = world.machine.now();
-    drive(&world, evening + EVENING, || {
-        told.known().busy == 0 && at_rest(&world)
-    });
-    if told.known().busy > 0 {
-        world.witness.broken("somebody never came to an end");
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| live(&world, without))) {
+        let text = panic_text(panic.as_ref());
+        world.witness.broken(format!("the simulation panicked: {text}"));
     }
-    verdict::judge(&world, &told);
     for panic in world.machine.panics() {
         world.witness.broken(format!("a job panicked: {panic}"));
     }
@@ -77,6 +60,24 @@ fn run_day(seed: u64, without: &Without, recorded: bool) -> Ran {
         steps: world.machine.steps(),
         log: world.machine.take_log(),
     }
+}
+
+/// The day, its evening, and the verdict.
+fn live(world: &Arc<World>, without: &Without) {
+    let told: Arc<Told> = Arc::default();
+    day::begin(world, &told, &without.ops);
+    world.begin_life();
+    let begin = world.machine.now();
+    drive(world, begin + DAY, || told.known().busy == 0 && at_rest(world));
+    world.heal();
+    let evening = world.machine.now();
+    drive(world, evening + EVENING, || {
+        told.known().busy == 0 && at_rest(world)
+    });
+    if told.known().busy > 0 {
+        world.witness.broken("somebody never came to an end");
+    }
+    verdict::judge(world, &told);
 }
 
 /// Switches the machine off, whatever the day came to.

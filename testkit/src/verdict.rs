@@ -8,7 +8,8 @@ use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{Journal, TaskStatus};
 use kunder_agent_core::letter::{LetterKind, LetterQuery};
-use kunder_agent_core::outcome::{Outcome, Status};
+use kunder_agent_core::outcome::Status;
+use kunder_agent_core::runtime::RuntimeConfig;
 use kunder_agent_core::subject::token;
 use kunder_domain::customer::Customer;
 use kunder_domain::portfolio::{Portfolio, Span};
@@ -116,24 +117,6 @@ impl Court<'_> {
                 ));
             }
         }
-        for id in &self.known.cancelled {
-            let outcome = self.statuses.get(id).and_then(|status| status.outcome.as_ref());
-            if let Some(outcome) = outcome.filter(|outcome| outcome.report.summary.starts_with("Cancelled")) {
-                self.children_ended_before(outcome);
-            }
-        }
-    }
-
-    fn children_ended_before(&self, parent: &Outcome) {
-        let open = self
-            .world
-            .witness
-            .tasks()
-            .into_iter()
-            .filter(|(_, seen)| seen.parent.as_ref() == Some(&parent.task_id) && seen.ended.is_none());
-        for (id, _) in open {
-            self.broken(format!("{id} goes on after {} was cancelled", parent.task_id));
-        }
     }
 
     /// A task that failed after all its tries left one letter, and a letter tells of nothing else.
@@ -146,6 +129,7 @@ impl Court<'_> {
             limit: usize::MAX,
         };
         let letters = at_once(self.world.store.letters(all)).expect("the letters can be read");
+        let tries = format!("after {} tries: ", RuntimeConfig::default().tries_max);
         let mut told: BTreeMap<&str, u32> = BTreeMap::new();
         for letter in letters.iter().filter(|letter| letter.kind == LetterKind::Task) {
             *told.entry(letter.subject.as_str()).or_default() += 1;
@@ -155,7 +139,7 @@ impl Court<'_> {
             let letters = told.remove(subject.as_str()).unwrap_or(0);
             let Some(outcome) = &status.outcome else { continue };
             // A parent tells its pages' blockers as its own, and is not given up for them.
-            let says = |blocker: &String| blocker.contains("after 3 tries: ");
+            let says = |blocker: &String| blocker.contains(&tries);
             let given_up =
                 outcome.report.status == Status::Failed && outcome.report.blockers.first().is_some_and(says);
             if given_up && letters == 1 {
@@ -176,7 +160,7 @@ impl Court<'_> {
         }
     }
 
-    /// Whether a task of ours, or the one that it belongs to, was a dry run.
+    /// Whether a task is a dry run; what belongs to one is one too.
     fn is_rehearsal(&self, id: &TaskId) -> bool {
         let record = at_once(self.world.store.record(id)).ok().flatten();
         record.is_some_and(|record| record.new.task.dry_run)

@@ -208,6 +208,21 @@ impl Witness {
         }
     }
 
+    /// A task is told to be cancelled: so is everything below it, by now.
+    pub fn cancelled(&self, id: &TaskId) {
+        if self
+            .sight()
+            .tasks
+            .values()
+            .any(|seen| seen.parent.as_ref() == Some(id))
+        {
+            self.hit("a task was cancelled with what was below it");
+        }
+        for open in self.open_tree(id) {
+            self.broken(format!("{open} goes on after {id} was cancelled"));
+        }
+    }
+
     /// A task waits for its children: it is not at work.
     pub fn parked(&self, id: &TaskId) {
         self.sight().leave(id);

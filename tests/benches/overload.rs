@@ -27,8 +27,8 @@ use crate::served::{Bench, Used};
 
 pub const REQUESTERS: usize = 100;
 pub const MAILBOX: usize = 1_024;
-/// Clients that wait when they are told to.
-const PATIENT: usize = 10 * MAILBOX;
+/// Clients that wait when they are told to; as a multiple of two hundred, so that each asks for one requester only.
+pub const PATIENT: u64 = 10_000;
 /// Tasks under way while the peak is measured; the best of them counts.
 const WINDOWS: [usize; 3] = [64, 256, 512];
 const REFUSALS: u32 = 100_000;

@@ -187,7 +187,7 @@ async fn a_refusal_costs_one_question_and_no_write() {
     let folder = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::clone(&world.clock) as Arc<dyn Clock>;
     let store = kunder_store::SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
-    let journal = Arc::new(FaultyJournal::new(store.clone(), 0, 0));
+    let journal = Arc::new(FaultyJournal::new(store.clone(), 1));
     let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Scripted {
         name: "first",
         script: Arc::clone(&world.script),

@@ -42,29 +42,27 @@ async fn world(panics: u32, refused_commits: u32) -> World {
 }
 
 async fn world_with(clock: Arc<dyn Clock>, panics: u32, refused_commits: u32) -> World {
-    world_of(clock, |store| FaultyJournal::new(store, panics, refused_commits)).await
+    let faults = |journal: &FaultyJournal<SqliteStore>| {
+        journal.panics.store(panics, Ordering::Release);
+        journal.refused_commits.store(refused_commits, Ordering::Release);
+    };
+    world_of(clock, faults).await
 }
 
 async fn hanging_world(hangs: u32) -> World {
-    let faulty = |store| {
-        let journal = FaultyJournal::new(store, 0, 0);
-        journal.hangs.store(hangs, Ordering::Release);
-        journal
-    };
-    world_of(Arc::new(SystemClock::default()), faulty).await
+    let faults = |journal: &FaultyJournal<SqliteStore>| journal.hangs.store(hangs, Ordering::Release);
+    world_of(Arc::new(SystemClock::default()), faults).await
 }
 
-async fn world_of(
-    clock: Arc<dyn Clock>,
-    faulty: impl FnOnce(SqliteStore) -> FaultyJournal<SqliteStore>,
-) -> World {
+async fn world_of(clock: Arc<dyn Clock>, faults: impl FnOnce(&FaultyJournal<SqliteStore>)) -> World {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
-    let journal = Arc::new(faulty(store.clone()));
+    let journal = Arc::new(FaultyJournal::new(store.clone(), 1));
+    faults(&journal);
     let config = RuntimeConfig {
         backoff_first: Duration::from_millis(2),
         backoff_max: Duration::from_millis(20),
-        heartbeat_limit: Duration::from_millis(20),
+        heartbeat_limit: Duration::from_millis(200),
         ..RuntimeConfig::default()
     };
     let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Scripted {
@@ -110,6 +108,7 @@ async fn an_actor_that_panics_is_restarted_and_its_tasks_are_served() {
         run(&world, "t", "note", Some("a")).await.report.status,
         Status::Complete
     );
+    assert_eq!(world.runtime.figures().restarts, 3);
     assert_eq!(*world.runtime.fatal().borrow(), None);
 }
 
@@ -152,7 +151,7 @@ async fn an_actor_that_hangs_over_and_over_ends_the_process_with_the_cause() {
         .unwrap();
     assert_eq!(
         cause,
-        "agent first was restarted 5 times in 60s, last because: the journal was not read in 20ms"
+        "agent first was restarted 5 times in 60s, last because: the journal was not read in 200ms"
     );
 }
 

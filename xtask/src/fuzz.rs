@@ -108,6 +108,8 @@ fn fuzz(
         .arg(format!("-runs={runs}"))
         .arg(format!("-max_len={bytes_max}"))
         .arg(format!("-timeout={HANG_S}"))
+        // What is slower than this is told like a find, also where nothing is wrong with it.
+        .arg(format!("-report_slow_units={HANG_S}"))
         .arg(format!("-rss_limit_mb={MEMORY_MB}"))
         .arg(format!("-dict={}", words.display()))
         .args(["-seed=3", "-print_final_stats=1"])

@@ -34,7 +34,7 @@ pub fn check(root: &Path) -> Result<String> {
         "a guarantee is written `1. What users may rely on.`, names its tests as `path/to/file.rs::name`, and after `Simulation:` the functions of testkit/src that watch it, or `no, …` with the reason",
     )?;
     Ok(format!(
-        "guarantees: {} sentences, each with its test and its invariant",
+        "guarantees: {} sentences, each with its tests and what the simulation watches of it",
         guarantees.len()
     ))
 }
@@ -123,8 +123,20 @@ fn unwatched(text: &str, simulation: &str) -> Option<String> {
     if named.peek().is_none() {
         return Some("names no invariant of the simulation".to_owned());
     }
-    let missing = named.find(|name| !simulation.contains(&format!("fn {name}(")));
-    missing.map(|name| format!("names `{name}`, which is no function of {SIMULATION}"))
+    let missing = named.find(|name| !tells(simulation, name));
+    missing.map(|name| {
+        format!("names `{name}`, which is no function of {SIMULATION} that tells of a broken rule")
+    })
+}
+
+/// Whether there is a function of this name that can say that a rule is broken.
+fn tells(simulation: &str, name: &str) -> bool {
+    let function = simulation.split("fn ").find(|function| {
+        function
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('('))
+    });
+    function.is_some_and(|function| function.contains("broken"))
 }
 
 /// What stands in backticks and looks like a test.
@@ -141,7 +153,7 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let problem = |reference: &str| (reference != "a.rs::here").then(|| format!("no {reference}"));
-        let simulation = "impl Witness { pub fn sees(&self) {} }";
+        let simulation = "impl Witness { pub fn sees(&self) { self.broken(1) } fn looks(&self) {} }";
         assert_eq!(problems(&guarantees(text), problem, simulation), expected);
     }
 
@@ -176,11 +188,12 @@ mod tests {
     #[test]
     fn what_the_simulation_watches_is_said_and_exists() {
         check(
-            "1. A `a.rs::here`\n2. B `a.rs::here` Simulation: yes\n3. C `a.rs::here` Simulation: `sees`, `see`",
+            "1. A `a.rs::here`\n2. B `a.rs::here` Simulation: yes\n3. C `a.rs::here` Simulation: `sees`, `see`\n4. D `a.rs::here` Simulation: `looks`",
             &[
                 "guarantee 1 does not say what the simulation watches",
                 "guarantee 2 names no invariant of the simulation",
-                "guarantee 3 names `see`, which is no function of testkit/src",
+                "guarantee 3 names `see`, which is no function of testkit/src that tells of a broken rule",
+                "guarantee 4 names `looks`, which is no function of testkit/src that tells of a broken rule",
             ],
         );
     }

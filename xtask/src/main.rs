@@ -60,11 +60,11 @@ enum Chore {
     },
     /// Kill `kunder serve` and nats-server under load, over and over, and print what was lost and what came twice
     CrashLedger(crash_ledger::Kills),
-    /// Break the modules that carry the invariants in many small ways, and print which of them no test notices
+    /// Break the modules that carry the invariants in many small ways, and print which neither unit tests nor the simulation notice
     Mutants(mutants::Asked),
     /// Give each parser a million inputs made by a fuzzer, and print what panicked, hung or blew up
     Fuzz(fuzz::Runs),
-    /// Check that every sentence of GUARANTEES.md names a test that exists
+    /// Check that every sentence of GUARANTEES.md names tests that exist, and what the simulation watches of it
     Guarantees,
 }
 

@@ -18,14 +18,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::command::{command, output, run as run_command};
+use crate::command::{command, output};
 use crate::mutants::list::{Keyed, Mutant};
 use crate::mutants::results::{Found, Results};
-use crate::mutants::stages::Stages;
+use crate::mutants::stages::{ALONE, Stages};
 use crate::mutants::tree::Tree;
-use crate::{command, tools};
-
-const CARGO_MUTANTS: &str = "27.1.0";
+use crate::tools;
 
 /// Where the invariants are kept.
 const MODULES: [(&str, &[&str]); 5] = [
@@ -90,7 +88,11 @@ pub fn run(root: &Path, asked: &Asked) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(60 * asked.minutes);
     let mut sitting = Sitting::open(root, asked)?;
     eprintln!("{} mutants, {} known", sitting.sample.len(), sitting.known.len());
-    if sitting.known.len() < sitting.sample.len() && !asked.table {
+    let left = sitting
+        .sample
+        .iter()
+        .any(|keyed| sitting.is_asked_for(keyed, asked));
+    if left && !asked.table {
         sitting.work(root, asked, end)?;
     }
     println!("{}", results::table(&sitting.sample, &sitting.known));
@@ -118,9 +120,7 @@ impl Sitting {
             let source = fs::read_to_string(root.join(&mutant.file)).context("cannot read a module")?;
             let print = mutant.fingerprint(&source);
             prints.insert(key.clone(), print);
-            let found = results
-                .of(key, print)
-                .filter(|found| !(asked.again || asked.end_to_end) || !found.survived());
+            let found = results.of(key, print);
             known.extend(found.map(|found| (key.clone(), found.clone())));
         }
         Ok(Self {
@@ -150,8 +150,14 @@ impl Sitting {
         // Those that need a build of their own come last.
         let (first, last): (Vec<_>, Vec<_>) = numbered
             .iter()
-            .filter(|(_, keyed)| !self.known.contains_key(&keyed.key))
+            .filter(|(_, keyed)| self.is_asked_for(keyed, asked))
             .partition(|(number, _)| woven.contains(number));
+        let packages: BTreeSet<&str> = first
+            .iter()
+            .chain(&last)
+            .map(|(_, keyed)| keyed.mutant.package.as_str())
+            .collect();
+        stages.prove(packages)?;
         for (number, Keyed { key, mutant }) in first.into_iter().chain(last) {
             if Instant::now() >= end {
                 eprintln!("the time is over");
@@ -165,7 +171,7 @@ impl Sitting {
                 None if viable => {
                     tree.put(mutant)?;
                     ensure!(stages.build()?, "{key} can be checked but not built");
-                    stages.catch(0, &mutant.package)?
+                    stages.catch(ALONE, &mutant.package)?
                 }
                 None => None,
             };
@@ -192,6 +198,15 @@ impl Sitting {
         Ok(())
     }
 
+    /// Whether this run is about this mutant.
+    fn is_asked_for(&self, keyed: &Keyed, asked: &Asked) -> bool {
+        let before = self.results.of(&keyed.key, self.prints[&keyed.key]);
+        match before {
+            Some(found) => (asked.again || asked.end_to_end) && found.survived(),
+            None => !asked.end_to_end,
+        }
+    }
+
     /// What the compiler refused in an earlier run, so that it is not asked again.
     fn refused_before(&self, numbered: &BTreeMap<u32, &Keyed>) -> BTreeSet<u32> {
         let kept = fs::read(self.folder.join("refused.json")).unwrap_or_default();
@@ -216,7 +231,7 @@ impl Sitting {
 
 /// All mutants of the modules.
 fn listed(root: &Path) -> Result<Vec<Keyed>> {
-    let mut list = command(cargo_mutants(root)?, root);
+    let mut list = command(tools::bring_mutants(root)?, root);
     list.args(["mutants", "--list", "--json", "--no-config", "--workspace"]);
     for (folder, names) in MODULES {
         for name in names {
@@ -230,30 +245,4 @@ fn listed(root: &Path) -> Result<Vec<Keyed>> {
         String::from_utf8_lossy(&listed.stderr)
     );
     list::parse(&listed.stdout)
-}
-
-/// Brings it into `target/tools`, built from source, which takes minutes.
-fn cargo_mutants(root: &Path) -> Result<PathBuf> {
-    let folder = root.join("target/tools");
-    let program = folder.join("bin/cargo-mutants");
-    let version = output(command(&program, root).args(["mutants", "--version"]));
-    if version.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(CARGO_MUTANTS)) {
-        return Ok(program);
-    }
-    eprintln!("bringing cargo-mutants {CARGO_MUTANTS} (built from source, some minutes)");
-    let mut install = command::cargo(root);
-    install
-        .args([
-            "install",
-            "cargo-mutants",
-            "--locked",
-            "--version",
-            CARGO_MUTANTS,
-            "--root",
-        ])
-        .arg(&folder)
-        .arg("--target-dir")
-        .arg(folder.join("build"));
-    run_command(&mut install)?;
-    Ok(program)
 }

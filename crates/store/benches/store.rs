@@ -173,7 +173,8 @@ pub fn outcome(text: &str) -> Outcome {
 pub fn fact(text: &str) -> Fact {
     Fact {
         id: text.to_owned(),
-        customer: CustomerId::new(text),
+        // `pass-lane-number`: as many customers as submitters, each with many facts.
+        customer: CustomerId::new(text.split('-').nth(1).unwrap_or(text)),
         observed: Timestamp::UNIX_EPOCH,
         source: "Sälj".to_owned(),
         actor: "Åsa".to_owned(),

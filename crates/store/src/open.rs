@@ -43,7 +43,8 @@ impl fmt::Debug for SqliteStore {
 
 impl SqliteStore {
     /// Opens `kunder.sqlite` in the data folder, makes it where it is missing, and brings an older one to the present schema.
-    /// Blocks for up to five seconds while another store of the same file is being closed.
+    /// Blocks for up to five seconds while another store of the same file is being closed; one that is open still is
+    /// [`OpenError::Unavailable`].
     ///
     /// # Errors
     /// By what its owner does about it: see [`OpenError`].

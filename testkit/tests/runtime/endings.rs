@@ -1,14 +1,20 @@
 //! How tasks end: judged, cancelled, expired, failed with a letter, and with what follows from them.
 
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
 use jiff::SignedDuration;
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::bus::AnnouncementKind;
 use kunder_agent_core::decision::{Decision, FollowUp};
 use kunder_agent_core::event::EventDraft;
-use kunder_agent_core::id::TaskId;
+use kunder_agent_core::id::{AgentName, TaskId};
+use kunder_agent_core::journal::{Journal, NewTask};
 use kunder_agent_core::outcome::Status;
 use kunder_agent_core::task::Locale;
 use kunder_domain::fact::Fact;
+use kunder_testkit::machine::{Machine, Process};
+use kunder_testkit::store::SimStore;
 use serde_json::json;
 
 use crate::desk::{Desk, begin, done, number, task};
@@ -328,4 +334,37 @@ fn what_is_announced_says_what_it_is_and_where_it_comes_from() {
             .iter()
             .all(|one| one.attempt == 1 && !one.headers.is_empty())
     );
+}
+
+#[test]
+fn after_a_start_no_agent_overtakes_the_earlier_task_of_another_in_a_lane() {
+    for seed in 0..20 {
+        let machine = Machine::new(seed, begin(), false);
+        let store = SimStore::new(machine.clock(Process(0)));
+        let ids = ["earlier", "later"].map(|id| TaskId::new(id).unwrap());
+        for (id, agent) in ids.iter().zip(["second", "first"]) {
+            let new = NewTask {
+                task: task(id.as_str(), "note", Some("a")),
+                agent: AgentName::new(agent),
+                lane: Some("a".to_owned()),
+                now: begin(),
+                parent: None,
+                not_before: None,
+                announced: true,
+                warnings: Vec::new(),
+            };
+            store.accept(new).now_or_never().unwrap().unwrap();
+        }
+        let order: Arc<Mutex<Vec<TaskId>>> = Arc::default();
+        let seen = Arc::clone(&order);
+        let decide = move |work: &Work| {
+            seen.lock().unwrap().push(work.task.task_id.clone());
+            done(work)
+        };
+        let desk = Desk::over(&machine, store.clone(), Arc::new(store), |_| {}, decide);
+        for id in &ids {
+            assert_eq!(desk.outcome(id).report.status, Status::Complete);
+        }
+        assert_eq!(*order.lock().unwrap(), ids, "seed {seed}");
+    }
 }

@@ -28,7 +28,7 @@ fn desk_with(faults: impl FnOnce(&FaultyJournal<SimStore>)) -> Desk {
 fn desk_and_journal(faults: impl FnOnce(&FaultyJournal<SimStore>)) -> (Desk, Arc<FaultyJournal<SimStore>>) {
     let machine = Machine::new(7, begin(), false);
     let store = SimStore::new(machine.clock(Process(0)));
-    let journal = Arc::new(FaultyJournal::new(store.clone(), 0, 0));
+    let journal = Arc::new(FaultyJournal::new(store.clone(), 2));
     faults(&journal);
     let change = |config: &mut kunder_agent_core::runtime::RuntimeConfig| {
         config.backoff_first = Duration::from_secs(1);

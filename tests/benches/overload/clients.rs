@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
 
-use crate::requester;
 use crate::served::{Message, Served, Told};
+use crate::{PATIENT, requester};
 
 /// How the clients behave.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ pub enum Demand {
     Open(f64),
     /// So many clients who want so many a second together; who is refused waits as long as it was told and sends the
     /// same task again.
-    Patient(usize, f64),
+    Patient(u64, f64),
 }
 
 /// What became of it.
@@ -32,7 +32,6 @@ pub struct Sent {
     pub offered: u64,
     /// Not sent, because too many wait to be read.
     pub held_back: u64,
-    pub accepted: u64,
     /// Times to refuse: since it was sent, since it was read.
     pub waited: Vec<Duration>,
     pub worked: Vec<Duration>,
@@ -62,9 +61,8 @@ impl Clients {
         };
         for client in 0..count {
             let first = begun + interval.mul_f64(client as f64 / count as f64);
-            later.push(Reverse((first, client, number)));
-            tasks.push(number);
-            number += 1;
+            later.push(Reverse((first, tasks.len(), client)));
+            tasks.push(client);
         }
         while !self.stop.load(Ordering::Acquire) {
             for told in self.told.try_iter() {
@@ -75,11 +73,9 @@ impl Clients {
                         later.push(Reverse((Instant::now() + retry_after, told.sender, *task)));
                     }
                 } else {
-                    sent.accepted += 1;
                     if let Some(task) = tasks.get_mut(told.sender) {
-                        *task = number;
-                        later.push(Reverse((Instant::now() + interval, told.sender, number)));
-                        number += 1;
+                        *task += PATIENT;
+                        later.push(Reverse((Instant::now() + interval, told.sender, *task)));
                     }
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -41,7 +41,10 @@ pub struct Results {
 
 impl Results {
     pub fn open(path: &Path) -> Result<Self> {
-        let lines = fs::read_to_string(path).unwrap_or_default();
+        let lines = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read.with_context(|| format!("cannot read {}", path.display()))?,
+        };
         // A line that was cut off when a run ended is a mutant that was not done.
         let found = lines
             .lines()
@@ -68,7 +71,8 @@ impl Results {
             .open(&self.path)
             .with_context(|| format!("cannot open {}", self.path.display()))?;
         let line = serde_json::to_string(&found).context("cannot write a result")?;
-        writeln!(file, "{line}").context("cannot write a result")?;
+        // A line of its own, also behind one that was cut off.
+        write!(file, "\n{line}\n").context("cannot write a result")?;
         self.found.insert(found.key.clone(), found);
         Ok(())
     }

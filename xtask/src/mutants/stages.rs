@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{command, output, run};
+use crate::command::{command, output};
 use crate::mutants::tree::{NUMBER, Tree};
 use crate::tools::Tools;
 
@@ -47,6 +47,9 @@ const LIMIT: Duration = Duration::from_secs(100);
 const LATE_MAX: u32 = 3;
 /// Longest time of the days, where they are slower than that.
 const DAYS_SECONDS: &str = "40";
+/// The number of no mutant, and of one that stands alone in the copy, in the place of the lines that it changes.
+pub const NONE: u32 = 0;
+pub const ALONE: u32 = u32::MAX;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What catches mutants.
@@ -119,6 +122,17 @@ impl<'a> Stages<'a> {
         Ok(true)
     }
 
+    /// Sees every stage pass without a mutant, before any is judged by it.
+    ///
+    /// # Errors
+    /// When one does not.
+    pub fn prove<'p>(&self, packages: impl IntoIterator<Item = &'p str>) -> Result<()> {
+        for package in packages {
+            self.catch(NONE, package)?;
+        }
+        Ok(())
+    }
+
     /// Runs a mutant of this package until something catches it.
     pub fn catch(&self, number: u32, package: &str) -> Result<Option<Catch>> {
         if self.end_to_end {
@@ -154,7 +168,10 @@ impl<'a> Stages<'a> {
     }
 
     fn days(&self, number: u32) -> Result<Option<Catch>> {
-        self.passes_without("days", || self.days_of(0))?;
+        self.passes_without("days", || self.days_of(NONE))?;
+        if number == NONE {
+            return Ok(None);
+        }
         self.days_of(number)
     }
 
@@ -216,8 +233,10 @@ impl<'a> Stages<'a> {
 
     fn tests(&self, number: u32, stage: Stage, binaries: &[String]) -> Result<Option<Catch>> {
         for binary in binaries {
-            self.passes_without(binary, || self.tests_of(0, stage, binary))?;
-            if let Some(caught) = self.tests_of(number, stage, binary)? {
+            self.passes_without(binary, || self.tests_of(NONE, stage, binary))?;
+            if number != NONE
+                && let Some(caught) = self.tests_of(number, stage, binary)?
+            {
                 return Ok(Some(caught));
             }
         }
@@ -338,15 +357,7 @@ struct Ended {
     found: Option<String>,
 }
 
-/// First kindly, because nextest ends its tests then.
 fn end(child: &mut Child) -> Result<()> {
-    let _ = run(command("kill", Path::new("/")).args(["-TERM", &child.id().to_string()]));
-    for _ in 0..200 {
-        if child.try_wait().context("cannot wait for a stage")?.is_some() {
-            return Ok(());
-        }
-        sleep(LOOK);
-    }
     child.kill().context("cannot end a stage")?;
     child.wait().context("cannot wait for a stage")?;
     Ok(())

@@ -247,7 +247,7 @@ proptest! {
         prop_assert_eq!(command.customer, Some(customer));
     }
 
-    /// Guarantee 18.
+    /// A customer or command is never guessed.
     #[test]
     fn typos_never_make_another_command(
         (quick, words, _) in form(),

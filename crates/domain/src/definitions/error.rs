@@ -17,7 +17,7 @@ pub struct DefinitionError {
 }
 
 /// Longest text of what is wrong, and of what would mend it, in characters: they may cite names of any length.
-const TEXT_CHARS_MAX: usize = 800;
+pub(super) const TEXT_CHARS_MAX: usize = 800;
 
 impl DefinitionError {
     pub(super) fn new(file: &str, line: Option<usize>, what: &str, mend: &str) -> Self {

@@ -11,8 +11,8 @@ use super::*;
 use crate::health::HealthRules;
 use crate::metrics::METRICS;
 
-/// Longest line that tells of a fault, in bytes.
-const FAULT_BYTES_MAX: usize = 4_000;
+/// Longest line that tells of a fault, in bytes: both of its texts, of the widest letters, and the place.
+const FAULT_BYTES_MAX: usize = 2 * 4 * (error::TEXT_CHARS_MAX + 1) + 100;
 
 /// The same cases in every run.
 fn cases(cases: u32) -> Config {
