@@ -5,6 +5,7 @@ mod parts;
 mod properties;
 #[cfg(test)]
 mod tests;
+mod unique;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -98,7 +99,7 @@ pub fn read(payload: &[u8], bytes_max: usize) -> Result<Envelope, Refusal> {
 /// Reads a JSON object from bytes, or says where it is broken.
 ///
 /// # Errors
-/// 413 over the limit; 400 for bytes that are not UTF-8, not JSON, or not an object.
+/// 413 over the limit; 400 for bytes that are not UTF-8, not JSON, or not an object, and for a name that is given twice.
 pub fn object(payload: &[u8], bytes_max: usize) -> Result<Map<String, Value>, Refusal> {
     if payload.len() > bytes_max {
         let message = format!("the payload is {} bytes, the limit is {bytes_max}", payload.len());
@@ -111,10 +112,13 @@ pub fn object(payload: &[u8], bytes_max: usize) -> Result<Map<String, Value>, Re
             format!("the payload is not UTF-8: broken at byte {}", error.valid_up_to()),
         )
     })?;
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    let (value, twice) = unique::read(text).map_err(|error| {
         let message = format!("the payload is not JSON: {}", one_line(&error.to_string()));
         Refusal::new(RefusalCode::Malformed, message)
     })?;
+    if let Some(name) = twice {
+        return Err(Refusal::field(clip(&name), "is given twice"));
+    }
     if depth(&value) > DEPTH_MAX {
         let message = format!("the payload is nested more than {DEPTH_MAX} levels deep");
         return Err(Refusal::new(RefusalCode::Malformed, message));
@@ -180,23 +184,22 @@ impl Fields {
         };
         let mut lifted = Vec::new();
         for name in ["asOf", "locale"] {
+            let mut found: Option<(String, Value)> = None;
             while let Some(key) = context.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned() {
-                lifted.extend(context.remove(&key).map(|value| (name, key, value)));
+                let value = context.remove(&key).unwrap_or_default();
+                match &found {
+                    _ if value.is_null() => {}
+                    None => found = Some((key, value)),
+                    Some((_, other)) if *other == value => {}
+                    Some(_) => {
+                        let field = format!("context.{name}");
+                        return Err(Refusal::field(field, "is given twice, under two spellings"));
+                    }
+                }
             }
+            lifted.extend(found.map(|(key, value)| (name, key, value)));
         }
-        let mut from_context: Vec<(&str, Value)> = Vec::new();
         for (name, key, value) in lifted {
-            if value.is_null() {
-                continue;
-            }
-            if from_context
-                .iter()
-                .any(|(before, other)| *before == name && *other != value)
-            {
-                let field = format!("context.{name}");
-                return Err(Refusal::field(field, "is given twice, under two spellings"));
-            }
-            from_context.push((name, value.clone()));
             match self.values.get(name) {
                 Some(other) if !other.is_null() && *other != value => {
                     return Err(Refusal::field(

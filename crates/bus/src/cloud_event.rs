@@ -1,7 +1,8 @@
 //! CloudEvents over NATS: attribute values as headers (binary mode) and whole events as JSON (structured mode).
 
 use jiff::Timestamp;
-use kunder_agent_core::door::{Refusal, RefusalCode};
+use kunder_agent_core::door::Refusal;
+use kunder_agent_core::envelope::object;
 use serde_json::{Map, Value};
 
 use crate::base64;
@@ -72,10 +73,7 @@ pub fn read<'a>(
         }
     }
     if structured {
-        let mut event: Map<String, Value> = serde_json::from_slice(payload).map_err(|error| {
-            let message = format!("the payload is not a CloudEvent in JSON: {error}");
-            Refusal::new(RefusalCode::Malformed, message)
-        })?;
+        let mut event = object(payload, usize::MAX)?;
         let data = data(&mut event)?;
         return attributes_of(&event, traceparent, data, "");
     }
@@ -307,6 +305,6 @@ mod tests {
         assert!(event(r#","data":1,"data_base64":"aGVq""#).is_err());
         assert!(event(r#","data_base64":"a""#).unwrap_err().contains("base64"));
         assert!(event(r#","time":7"#).unwrap_err().contains("`time` must be text"));
-        assert!(structured("[]").unwrap_err().contains("not a CloudEvent"));
+        assert!(structured("[]").unwrap_err().contains("not a JSON object"));
     }
 }

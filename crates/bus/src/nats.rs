@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_nats::Client;
 use async_nats::jetstream::Context;
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::bus::{AnnounceError, Announcement, Bus};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::subject::Subjects;
 use tokio::sync::watch;
+use tracing::warn;
 
 mod advisories;
 mod broker;
@@ -39,6 +41,10 @@ use streams::Streams;
 
 use crate::announce::Announcer;
 
+/// How long a broker that does not answer is asked again at the start, and how often.
+const START_LIMIT: SignedDuration = SignedDuration::from_secs(30);
+const START_PAUSE: SignedDuration = SignedDuration::from_millis(250);
+
 /// The bus over NATS. Cheap to clone; all clones share one connection.
 #[derive(Clone)]
 pub struct NatsBus {
@@ -61,7 +67,8 @@ pub(crate) struct Shared {
 }
 
 impl NatsBus {
-    /// Connects, looks at what the server can do, and creates or updates the streams.
+    /// Connects, looks at what the server can do, and creates or updates the streams. A server that takes the connection and
+    /// does not answer is asked again for up to half a minute: it may have just started, or be busy.
     /// The work queue is set up by [`NatsBus::serve`], which knows the agents.
     ///
     /// # Errors
@@ -75,7 +82,6 @@ impl NatsBus {
             health,
         } = opened;
         let jetstream = connection::jetstream(&client, &config);
-        connection::check(&client, &jetstream, &config, &health).await?;
         let streams = Streams::new(&config);
         let shared = Shared {
             subjects: Subjects::new(&config.process),
@@ -88,8 +94,9 @@ impl NatsBus {
             health,
             keeping: tokio::sync::Mutex::new(()),
         };
-        for stream in shared.streams.without_tasks() {
-            shared.streams.ensure(&shared, stream).await?;
+        let until = shared.clock.now() + START_LIMIT;
+        while let Err(error) = shared.set_up().await {
+            shared.may_be_asked_again(error, until).await?;
         }
         let shared = Arc::new(shared);
         let announcer = Arc::new(Announcer::new(Arc::clone(&shared)));
@@ -104,6 +111,25 @@ impl NatsBus {
 }
 
 impl Shared {
+    async fn set_up(&self) -> Result<(), BusError> {
+        connection::check(self).await?;
+        for stream in self.streams.without_tasks() {
+            self.streams.ensure(self, stream).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits a little where an answer may come yet; gives the error back where it is none that passes, or the time is over.
+    async fn may_be_asked_again(&self, error: BusError, until: Timestamp) -> Result<(), BusError> {
+        let passes = matches!(error, BusError::NoAnswer { .. }) && self.health.problems().is_empty();
+        if !passes || self.clock.now() >= until {
+            return Err(error);
+        }
+        warn!(%error, "nats is asked again");
+        self.clock.sleep_until(self.clock.now() + START_PAUSE).await;
+        Ok(())
+    }
+
     /// What the server can do that we are connected to now.
     pub(crate) fn abilities(&self) -> Abilities {
         Abilities::of(&self.client.server_info().version)

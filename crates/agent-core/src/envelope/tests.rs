@@ -179,7 +179,7 @@ fn a_part_that_is_given_under_two_spellings_is_refused() {
     );
     refused(
         r#"{"taskId":"t","context":{"asOf":"2026-06-01","ASOF":"2026-06-02"}}"#,
-        "400 `context.asOf` differs from `asOf`",
+        "400 `context.asOf` is given twice, under two spellings",
     );
     let null = r#"{"taskId":"t","context":{"customer":"Alfa","kund":null,"health":null}}"#;
     let task = read(null.as_bytes(), LIMIT).unwrap().task;
@@ -187,6 +187,24 @@ fn a_part_that_is_given_under_two_spellings_is_refused() {
         (task.context.customer.as_deref(), task.context.health),
         (Some("Alfa"), None)
     );
+}
+
+/// Other readers would take the first or the last of them.
+#[test]
+fn a_name_that_is_given_twice_is_refused_wherever_it_stands() {
+    let refuses = |payload: &str, name: &str| refused(payload, &format!("400 `{name}` is given twice"));
+    refuses(r#"{"taskId":"a","taskId":"a"}"#, "taskId");
+    refuses(
+        r#"{"taskId":"t","context":{"customer":"Alfa","customer":"Beta"}}"#,
+        "context.customer",
+    );
+    refuses(
+        r#"{"taskId":"t","instruction":{"params":{"rows":[{},{"b":{"c":1,"c":null}}]}}}"#,
+        "instruction.params.rows.1.b.c",
+    );
+    refuses("{\"taskId\":\"t\",\"a\\nb\":1,\"a\\nb\":2}", "a b");
+    let apart = r#"{"taskId":"t","context":{"rows":[{"a":1},{"a":2}],"a":{"a":{"a":3}}}}"#;
+    read(apart.as_bytes(), LIMIT).unwrap();
 }
 
 /// A refusal travels in headers and in messages with a limit.

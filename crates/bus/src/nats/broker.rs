@@ -117,7 +117,9 @@ impl Broker for Shared {
 
     async fn flush(&self) -> Result<(), PublishError> {
         let answer = api_level(&self.jetstream).await;
-        answer.map(|_| ()).map_err(PublishError::Unavailable)
+        answer
+            .map(|_| ())
+            .map_err(|error| PublishError::Unavailable(error.to_string()))
     }
 }
 

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::{self, context::ContextBuilder};
+use async_nats::jetstream;
+use async_nats::jetstream::context::{ContextBuilder, RequestErrorKind};
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use serde_json::Value;
+use thiserror::Error;
 use tokio::sync::watch;
 
 use super::config::NatsConfig;
 use super::error::BusError;
 use super::health::Health;
 use super::login::{self, Login};
-use super::server;
+use super::{Shared, server};
 use crate::announce::WINDOW_MESSAGES;
 
 /// The longest pause between two tries to connect again: a server that comes back is not kept waiting.
@@ -103,51 +105,65 @@ pub(crate) fn jetstream(client: &Client, config: &NatsConfig) -> jetstream::Cont
         .build(client.clone())
 }
 
+/// Why there is no JetStream API level.
+#[derive(Debug, Error)]
+pub(crate) enum NoLevel {
+    /// Nothing came in time: it may come yet.
+    #[error("{0}")]
+    Late(String),
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// The JetStream API level, 0 for servers that report none.
 /// The library's own question fails on servers older than 2.10, whose answer lacks fields it insists on.
-pub(crate) async fn api_level(jetstream: &jetstream::Context) -> Result<usize, String> {
+pub(crate) async fn api_level(jetstream: &jetstream::Context) -> Result<usize, NoLevel> {
     let answer: Value = jetstream
         .request("INFO", &())
         .await
-        .map_err(|error| with_causes(&error))?;
+        .map_err(|error| match error.kind() {
+            RequestErrorKind::TimedOut => NoLevel::Late(with_causes(&error)),
+            _ => NoLevel::Refused(with_causes(&error)),
+        })?;
     if let Some(reason) = answer["error"]["description"].as_str() {
-        return Err(reason.to_owned());
+        return Err(NoLevel::Refused(reason.to_owned()));
     }
     let level = answer["api"]["level"].as_u64().unwrap_or_default();
     Ok(usize::try_from(level).unwrap_or(usize::MAX))
 }
 
 /// Refuses a server that cannot do what we need.
-pub(crate) async fn check(
-    client: &Client,
-    jetstream: &jetstream::Context,
-    config: &NatsConfig,
-    health: &Health,
-) -> Result<(), BusError> {
-    let version = client.server_info().version;
+pub(crate) async fn check(shared: &Shared) -> Result<(), BusError> {
+    let version = shared.client.server_info().version;
     let unfit = |reason: String, hint: &str| BusError::Unfit {
-        url: config.shown_url(),
+        url: shared.config.shown_url(),
         reason,
         hint: hint.to_owned(),
     };
     if let Some(reason) = server::refusal(&version) {
         return Err(unfit(reason, "run nats-server 2.15"));
     }
-    let Err(error) = api_level(jetstream).await else {
+    let Err(error) = api_level(&shared.jetstream).await else {
         return Ok(());
     };
     // A permission that is missing was told by the way.
-    let problems = health.problems();
+    let problems = shared.health.problems();
     if !problems.is_empty() {
         return Err(unfit(
             problems.join("; "),
             "the server's configuration file holds the permissions of each user",
         ));
     }
-    Err(unfit(
-        format!("nats-server {version} answers no JetStream request: {error}"),
-        "JetStream keeps tasks, results and events: start the server with `-js -sd DIR`, or enable it for this account",
-    ))
+    match error {
+        NoLevel::Late(reason) => Err(BusError::NoAnswer {
+            what: "JetStream".to_owned(),
+            reason,
+        }),
+        NoLevel::Refused(reason) => Err(unfit(
+            format!("nats-server {version} answers no JetStream request: {reason}"),
+            "JetStream keeps tasks, results and events: start the server with `-js -sd DIR`, or enable it for this account",
+        )),
+    }
 }
 
 /// An error with its causes on one line.

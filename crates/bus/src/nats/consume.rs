@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
+use async_nats::jetstream::stream::ConsumerErrorKind;
 use futures::StreamExt;
 use jiff::SignedDuration;
 use tokio::sync::watch;
@@ -61,12 +62,19 @@ impl Consumption {
             max_deliver: self.deliveries_max().await,
             ..self.consumer_config()
         };
-        self.shared.jetstream.create_consumer_on_stream(config, self.stream()).await.map_err(|error| {
-            BusError::setup(
-                format!("consumer {} of stream {}", self.acceptor.source.consumer(), self.stream()),
-                with_causes(&error),
-                "a consumer of that name exists with settings that cannot be changed, or another one takes its subjects: delete that one",
-            )
+        let made = self
+            .shared
+            .jetstream
+            .create_consumer_on_stream(config, self.stream())
+            .await;
+        made.map_err(|error| {
+            let what = format!("consumer {} of stream {}", self.acceptor.source.consumer(), self.stream());
+            let reason = with_causes(&error);
+            if error.kind() == ConsumerErrorKind::TimedOut {
+                return BusError::NoAnswer { what, reason };
+            }
+            let hint = "a consumer of that name exists with settings that cannot be changed, or another one takes its subjects: delete that one";
+            BusError::setup(what, reason, hint)
         })
     }
 

@@ -14,7 +14,7 @@ use super::consume::Consumption;
 use super::error::BusError;
 use super::keeper::Keeper;
 use super::quarantine::Quarantine;
-use super::{NatsBus, Shared, services};
+use super::{NatsBus, START_LIMIT, Shared, services};
 use crate::accept::{Acceptor, Source};
 
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
@@ -29,6 +29,7 @@ pub struct Serving {
 
 impl NatsBus {
     /// Opens the door to NATS: the services, the work queue of each agent, and what other processes tell us.
+    /// A broker that does not answer is asked again for up to half a minute.
     ///
     /// # Errors
     /// A stream, consumer or service that cannot be set up.
@@ -51,6 +52,7 @@ impl NatsBus {
             sources: sources.clone(),
             stop: told.clone(),
         };
+        let until = shared.clock.now() + START_LIMIT;
         let mut consuming = Vec::new();
         for source in sources {
             let acceptor = Acceptor {
@@ -66,7 +68,12 @@ impl NatsBus {
                 agents: agents.clone(),
                 stop: told.clone(),
             };
-            let consumer = consumption.set_up().await?;
+            let consumer = loop {
+                match consumption.set_up().await {
+                    Ok(consumer) => break consumer,
+                    Err(error) => shared.may_be_asked_again(error, until).await?,
+                }
+            };
             consuming.push((consumption, consumer));
         }
         let (services, endpoints) = services::start(shared, &door, &told).await?;

@@ -1,12 +1,14 @@
 //! Starting: a broker that cannot be used is refused with the reason and what to do about it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::stream::{Config, RetentionPolicy};
 use kunder_bus::{BusError, NatsBus, NatsConfig};
 
 use crate::clock::TokioClock;
 use crate::door::MemoryDoor;
+use crate::proxy::Proxy;
 use crate::server::TestServer;
 
 async fn refused(config: NatsConfig) -> BusError {
@@ -26,6 +28,27 @@ async fn a_server_without_jetstream_is_refused() {
         "{error}"
     );
     assert!(error.hint().unwrap().contains("-js"), "{error:?}");
+}
+
+/// One that has just started or is busy takes connections before it answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_answers_late_is_asked_again() {
+    let server = TestServer::start().await;
+    let proxy = Proxy::start(server.port).await;
+    proxy.delay(400);
+    let config = NatsConfig {
+        url: proxy.url(),
+        answer_timeout_ms: 300,
+        ..server.config()
+    };
+    let mut starting = Box::pin(async {
+        let bus = NatsBus::connect(config, Arc::new(TokioClock)).await?;
+        bus.serve(Arc::new(MemoryDoor::new())).await
+    });
+    let early = tokio::time::timeout(Duration::from_secs(4), &mut starting).await;
+    assert!(early.is_err(), "no answer comes in time yet");
+    proxy.delay(0);
+    starting.await.expect("it is asked again").stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

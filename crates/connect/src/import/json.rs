@@ -2,9 +2,11 @@
 //! Numbers are kept as they are written; no float is made of them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::{FieldError, ImportError, RowError, cited};
@@ -49,8 +51,7 @@ impl JsonArray {
             )
         })?;
         for name in path {
-            let object: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(raw.get()).ok();
-            let Some(object) = object else {
+            let Ok(Members { members, twice }) = serde_json::from_str(raw.get()) else {
                 return Err(ImportError::new(
                     file,
                     None,
@@ -58,8 +59,11 @@ impl JsonArray {
                     hint,
                 ));
             };
-            let Some(inner) = object.get(name) else {
-                let known: Vec<&str> = object.keys().take(20).map(String::as_str).collect();
+            if twice.as_ref() == Some(name) {
+                return Err(ImportError::new(file, None, format!("has `{name}` twice"), hint));
+            }
+            let Some(inner) = members.get(name) else {
+                let known: Vec<&str> = members.keys().take(20).map(String::as_str).collect();
                 let message = format!("has no `{name}`; there are: {}", known.join(", "));
                 return Err(ImportError::new(file, None, message, hint));
             };
@@ -198,6 +202,39 @@ impl Flat {
     }
 }
 
+/// An object, and a name that it gives twice.
+struct Members<'a> {
+    members: BTreeMap<String, &'a RawValue>,
+    twice: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ReadMembers)
+    }
+}
+
+struct ReadMembers;
+
+impl<'de> Visitor<'de> for ReadMembers {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = BTreeMap::new();
+        let mut twice = None;
+        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+            if members.insert(name.clone(), value).is_some() {
+                twice = Some(name);
+            }
+        }
+        Ok(Members { members, twice })
+    }
+}
+
 fn flatten(name: &str, raw: &RawValue, depth: usize, flat: &mut Flat) -> Result<(), FieldError> {
     if name.len() > NAME_BYTES_MAX {
         let message = format!("the name `{}` is longer than {NAME_BYTES_MAX} bytes", cited(name));
@@ -221,8 +258,12 @@ fn flatten(name: &str, raw: &RawValue, depth: usize, flat: &mut Flat) -> Result<
     };
     let text = match raw.get().as_bytes().first() {
         Some(b'{') => {
-            let object: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(bad)?;
+            let object: Members<'_> = serde_json::from_str(raw.get()).map_err(bad)?;
+            if let Some(twice) = object.twice {
+                return Err(FieldError::new(Some(&inner(&twice)), "is there twice"));
+            }
             return object
+                .members
                 .iter()
                 .try_for_each(|(key, raw)| flatten(&inner(key), raw, depth + 1, flat));
         }

@@ -132,6 +132,14 @@ fn json_that_cannot_be_read_as_a_whole() {
     let mapping = format!("format: json\npath: data.orders{ORDERS}");
     check(
         &mapping,
+        r#"{"data": {"orders": [], "orders": [1]}}"#,
+        expect![[r#"
+            error: orders.txt: has `orders` twice
+            hint: `path` in the mapping names the way to the array, `data.customers`
+        "#]],
+    );
+    check(
+        &mapping,
         "{\"data\":\n{\"orders\": [}}",
         expect![[r#"
         error: orders.txt:2: is not JSON: expected value at column 13

@@ -156,6 +156,8 @@ fn broken_json_lines() {
         r#"{"id": 8, "customer": true, "day": null, "amount": 1}"#,
         r#"{"id": 9, "a.b": 1, "a": {"b": 2}}"#,
         r#"{"id": 10, "customer": "8", "day": "2024-01-31", "amount": 1e2}"#,
+        r#"{"id": 11, "customer": "8", "day": "2024-01-31", "amount": 1, "amount": 1}"#,
+        r#"{"id": 12, "lines": [{"a": {}, "a": 2}]}"#,
     ];
     check(
         &mapping,
@@ -171,6 +173,8 @@ fn broken_json_lines() {
         orders.txt:8: column `day`: is empty
         orders.txt:9: column `a.b`: is there twice
         8 2024-01-30T23:00:00Z Shop/import {"kind":"invoice","number":"10","amount":{"amount":"100","currency":"SEK"},"creditNote":false}
+        orders.txt:11: column `amount`: is there twice
+        orders.txt:12: column `lines.0.a`: is there twice
     "#]],
     );
 }
