@@ -14,7 +14,7 @@ CUSTOMERS = ["Vindelö Kulturförening", "Åkerlunda Riksförbund", "Fjällhamra
 MIX = [("log", 45), ("todo", 22), ("pipeline", 12), ("check", 7), ("onboard", 4), ("brief", 5), ("deal", 5)]
 ASKERS = 6
 # Seconds between two tasks of one sender.
-PAUSE = 0.02
+PAUSE = 0.06
 # Seconds until the broker must have acknowledged, or it is sent again.
 ACK_TIMEOUT = 1
 

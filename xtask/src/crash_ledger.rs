@@ -27,8 +27,9 @@ pub struct Kills {
 /// Prints the ledger to stdout; fails, with what and which, where something is lost, twice, or repeated without saying so.
 pub fn run(root: &Path, kills: &Kills) -> Result<()> {
     let tools = tools::bring(root)?;
-    command::run(command::cargo(root).args(["build", "--package", "kunder"]))?;
-    let binary = layers::metadata(root)?.target_directory.join("debug/kunder");
+    // What is shipped; the test command kills the debug build.
+    command::run(command::cargo(root).args(["build", "--release", "--package", "kunder"]))?;
+    let binary = layers::metadata(root)?.target_directory.join("release/kunder");
     let mut test = command::cargo(root);
     test.args(["test", "--package", "kunder-tests", "--test", "kill", "--"])
         .args(["--exact", TEST, "--nocapture"])
