@@ -96,17 +96,20 @@ fn titles(customer: &Customer, definitions: &Definitions) -> Vec<Label> {
                 "A customer in the sector {}, {}, has reached results together with us",
                 sector.label.en, size.en
             ),
+            nl: None,
         });
     }
     if let Some(size) = size {
         titles.push(Label {
             sv: format!("En kund med {} har nått resultat tillsammans med oss", size.sv),
             en: format!("A customer with {} has reached results together with us", size.en),
+            nl: None,
         });
     }
     titles.push(Label {
         sv: "En av våra kunder har nått resultat tillsammans med oss".to_owned(),
         en: "One of our customers has reached results together with us".to_owned(),
+        nl: None,
     });
     titles
 }
@@ -121,6 +124,7 @@ fn size_band(employees: u32) -> Label {
     Label {
         sv: sv.to_owned(),
         en: en.to_owned(),
+        nl: None,
     }
 }
 
@@ -150,10 +154,12 @@ fn successes(customer: &Customer, today: Date, zone: &TimeZone, delivery_days: i
                     "The service “{name}” was delivered in {weeks} {}.",
                     if weeks == 1 { "week" } else { "weeks" }
                 ),
+                nl: None,
             },
             None => Label {
                 sv: format!("Tjänsten ”{name}” blev klar."),
                 en: format!("The service “{name}” was delivered."),
+                nl: None,
             },
         });
     }
@@ -171,6 +177,7 @@ fn successes(customer: &Customer, today: Date, zone: &TimeZone, delivery_days: i
                 "The customer answers {} of 10 when asked whether they would recommend us.",
                 survey.value
             ),
+            nl: None,
         });
     }
     if customer
@@ -180,6 +187,7 @@ fn successes(customer: &Customer, today: Date, zone: &TimeZone, delivery_days: i
         pieces.push(Label {
             sv: "Samarbetet har utökats med mer än det började med.".to_owned(),
             en: "The cooperation has grown beyond what it began with.".to_owned(),
+            nl: None,
         });
     }
     let years = customer
@@ -192,6 +200,7 @@ fn successes(customer: &Customer, today: Date, zone: &TimeZone, delivery_days: i
                 "The cooperation has lasted for more than {years} {}.",
                 if years == 1 { "year" } else { "years" }
             ),
+            nl: None,
         });
     }
     pieces

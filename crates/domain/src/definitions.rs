@@ -24,6 +24,21 @@ pub use shipped::SHIPPED;
 pub struct Label {
     pub sv: String,
     pub en: String,
+    /// Where somebody reads Dutch.
+    #[serde(default)]
+    pub nl: Option<String>,
+}
+
+impl Label {
+    /// In `locale`, a tag such as `nl` or `sv-SE`; English where it is not written in that language.
+    #[must_use]
+    pub fn in_locale(&self, locale: &str) -> &str {
+        match locale.split(['-', '_']).next() {
+            Some("sv") => &self.sv,
+            Some("nl") => self.nl.as_ref().unwrap_or(&self.en),
+            _ => &self.en,
+        }
+    }
 }
 
 /// What every definition file begins with (S0-36).

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rust_decimal::Decimal;
 use thiserror::Error;
 
-use crate::condition::{Condition, ConditionError, Scope};
+use crate::condition::{Condition, ConditionError};
 use crate::definitions::{Band, HealthModel, Label};
 use crate::metrics::METRICS;
 
@@ -15,7 +16,6 @@ pub struct HealthRules {
     rules: Vec<Rule>,
     bands: Vec<Band>,
     otherwise: usize,
-    scope: Scope,
 }
 
 #[derive(Clone, Debug)]
@@ -95,7 +95,6 @@ impl HealthRules {
             rules,
             bands,
             otherwise,
-            scope: Scope::default(),
         })
     }
 
@@ -106,10 +105,11 @@ impl HealthRules {
         let mut reasons = Vec::new();
         let mut band = None;
         for rule in &self.rules {
-            if rule.condition.holds(&self.scope, &value) {
+            if rule.condition.holds(&|name| value(name).map(Decimal::from)) {
                 let text = Label {
                     sv: filled(&rule.because.sv, &value),
                     en: filled(&rule.because.en, &value),
+                    nl: None,
                 };
                 band.get_or_insert((rule.band, rule.id.as_str()));
                 reasons.push(Reason {

@@ -69,7 +69,7 @@ pub fn sector_of<'a>(text: &str, icp: &'a Icp) -> Option<&'a Sector> {
 }
 
 fn reason(sv: String, en: String) -> Label {
-    Label { sv, en }
+    Label { sv, en, nl: None }
 }
 
 #[cfg(test)]

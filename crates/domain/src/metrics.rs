@@ -60,6 +60,7 @@ impl Metric {
         Label {
             sv: self.sv.to_owned(),
             en: self.en.to_owned(),
+            nl: None,
         }
     }
 }

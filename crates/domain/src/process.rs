@@ -54,6 +54,7 @@ pub fn label(stage: Stage) -> Label {
     Label {
         sv: sv.to_owned(),
         en: en.to_owned(),
+        nl: None,
     }
 }
 
