@@ -1,21 +1,32 @@
 //! The definitions of one organisation: files of rules, checked when loaded.
 
-use std::collections::BTreeMap;
-
 use jiff::civil::Date;
 use serde::Deserialize;
 
+mod amount;
 mod check;
+mod check_health;
+mod check_metrics;
 mod error;
 mod file;
+mod health_file;
 mod load;
+mod metric_file;
+mod packs;
 #[cfg(test)]
 mod properties;
 mod shipped;
 #[cfg(test)]
 mod tests;
 
-pub use error::{DefinitionError, DefinitionErrors};
+pub use amount::Amount;
+pub use error::{DefinitionError, DefinitionErrors, Level, Lint};
+pub use health_file::{
+    Aggregate, AlertRule, Band, BandPiece, Clash, DeclaredClash, Effect, Group, HealthModel, HealthRule,
+    Input, Linear, Missing, ModelKind, OverrideRule, RuleMissing, Stale, UNCLASSIFIED, When,
+};
+pub use metric_file::{Direction, Fold, MetricDefinition, MetricFile, MetricSource};
+pub use packs::{PACKS, Pack};
 pub use shipped::SHIPPED;
 
 /// Text in the languages a person may read.
@@ -71,6 +82,9 @@ pub struct Definitions {
     pub pipeline: Definition<PipelineRules>,
     pub icp: Definition<Icp>,
     pub kpis: Definition<Kpis>,
+    pub metrics: Definition<MetricFile>,
+    /// What is odd but settled: known clashes of the documents the rules come from.
+    pub warnings: Vec<Lint>,
 }
 
 /// The organisation itself.
@@ -81,38 +95,6 @@ pub struct Organisation {
     /// IANA name, `Europe/Stockholm`.
     pub time_zone: String,
     pub currency: String,
-}
-
-/// A rule model of customer health (S0-11, requirements A9, D-05): rules in worst-first order, the first that holds decides.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HealthModel {
-    pub params: BTreeMap<String, i64>,
-    pub rules: Vec<HealthRule>,
-    /// The band of a customer for whom no rule holds.
-    #[serde(rename = "else")]
-    pub otherwise: String,
-    pub bands: Vec<Band>,
-    #[serde(default)]
-    pub alerts: AlertRule,
-}
-
-/// How often a customer that goes back and forth may be told of (S2-66): further alerts are held back, visibly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AlertRule {
-    /// Alerts of one reason about one customer within the window.
-    pub most: usize,
-    pub window_days: i64,
-}
-
-impl Default for AlertRule {
-    fn default() -> Self {
-        Self {
-            most: 3,
-            window_days: 30,
-        }
-    }
 }
 
 /// How many events of one kind about one customer are taken at a time; further ones come again later.
@@ -130,28 +112,6 @@ impl Default for StormRule {
             window_s: 60,
         }
     }
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HealthRule {
-    pub id: String,
-    pub band: String,
-    /// A CEL condition over params and metrics; true decides.
-    pub when: String,
-    /// Why, in words; `{metric}` stands for the metric's value.
-    pub because: Label,
-}
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Band {
-    pub key: String,
-    /// 0 healthy, 1 neutral, 2 at risk, 3 critical (D-26).
-    pub severity: u8,
-    pub label: Label,
-    /// What to do about customers in it.
-    pub suggestion: Label,
 }
 
 /// The onboarding checklist (S0-12, requirements A9).

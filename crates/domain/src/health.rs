@@ -5,26 +5,103 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use thiserror::Error;
 
-use crate::condition::{Condition, ConditionError};
-use crate::definitions::{Band, HealthModel, Label};
+use crate::condition::{Condition, ConditionError, Lookup};
+use crate::definitions::{Band, HealthModel, HealthRule, Label, ModelKind};
 use crate::metrics::METRICS;
+
+mod check;
+mod compile;
+mod hysteresis;
+mod result;
+mod rules;
+mod scorer;
+mod snapshot;
+mod weighted;
+
+pub use check::{CheckContext, Measures, Override};
+pub use compile::{CompiledModel, Rule};
+pub use result::{
+    AppliedOverride, Contribution, Freshness, HealthResult, Reading, Reason as OverrideReason, Row, State,
+    Why,
+};
+pub use snapshot::{Change, ChangedRow, Kept, Snapshot};
 
 /// A compiled rule model.
 #[derive(Clone, Debug)]
 pub struct HealthRules {
     params: BTreeMap<String, i64>,
-    rules: Vec<Rule>,
+    rules: Vec<BandRule>,
     bands: Vec<Band>,
     otherwise: usize,
 }
 
 #[derive(Clone, Debug)]
-struct Rule {
+struct BandRule {
     id: String,
     /// Its place among the bands.
     band: usize,
-    condition: Condition,
+    condition: Compound,
     because: Label,
+}
+
+/// The condition of a rule: one, or several of which any or all must hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Compound {
+    /// Whether all must hold; one is enough otherwise.
+    all: bool,
+    conditions: Vec<Condition>,
+}
+
+impl Compound {
+    pub(crate) fn compile(rule: &HealthRule, names: &BTreeSet<&str>) -> Result<Self, HealthError> {
+        let conditions = rule.conditions().map(|text| {
+            Condition::compile(text, names).map_err(|source| HealthError::Condition {
+                rule: rule.id.clone(),
+                source,
+            })
+        });
+        let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
+        let written = [!rule.when.is_empty(), !rule.any.is_empty(), !rule.all.is_empty()];
+        if written.into_iter().filter(|written| *written).count() != 1 {
+            let what = format!("the rule {:?} needs one of `when`, `any` and `all`", rule.id);
+            return Err(HealthError::Model(what));
+        }
+        Ok(Self {
+            all: rule.any.is_empty(),
+            conditions,
+        })
+    }
+
+    /// A condition whose metric is missing holds.
+    fn holds(&self, value: Lookup<'_>) -> bool {
+        let mut conditions = self.conditions.iter();
+        if self.all {
+            conditions.all(|condition| condition.holds(value))
+        } else {
+            conditions.any(|condition| condition.holds(value))
+        }
+    }
+
+    /// `None` where that hangs on a value that is missing.
+    pub(crate) fn decide(&self, value: Lookup<'_>) -> Option<bool> {
+        // What settles it, whatever the others say.
+        let settles = !self.all;
+        let mut unknown = false;
+        for condition in &self.conditions {
+            match condition.decide(value) {
+                Some(holds) if holds == settles => return Some(settles),
+                Some(_) => {}
+                None => unknown = true,
+            }
+        }
+        (!unknown).then_some(!settles)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.conditions
+            .iter()
+            .flat_map(|condition| condition.names().iter().map(String::as_str))
+    }
 }
 
 /// A model that cannot be compiled; one that [`crate::definitions::Definitions::parse`] accepted always can.
@@ -32,6 +109,8 @@ struct Rule {
 pub enum HealthError {
     #[error("the band {0:?} is not defined")]
     UnknownBand(String),
+    #[error("{0}")]
+    Model(String),
     #[error("the condition of rule {rule:?} is wrong")]
     Condition { rule: String, source: ConditionError },
 }
@@ -67,6 +146,9 @@ impl HealthRules {
     /// # Errors
     /// When a rule names an unknown band or has a condition that is none.
     pub fn compile(model: &HealthModel) -> Result<Self, HealthError> {
+        if model.kind != ModelKind::Rules {
+            return Err(HealthError::Model("the model is no rule model".to_owned()));
+        }
         let place = |key: &str| {
             let place = model.bands.iter().position(|band| band.key == key);
             place.ok_or_else(|| HealthError::UnknownBand(key.to_owned()))
@@ -75,13 +157,9 @@ impl HealthRules {
         let names: BTreeSet<&str> = metrics.chain(model.params.keys().map(String::as_str)).collect();
         let mut rules = Vec::with_capacity(model.rules.len());
         for rule in &model.rules {
-            let condition =
-                Condition::compile(&rule.when, &names).map_err(|source| HealthError::Condition {
-                    rule: rule.id.clone(),
-                    source,
-                })?;
+            let condition = Compound::compile(rule, &names)?;
             let band = place(&rule.band)?;
-            rules.push(Rule {
+            rules.push(BandRule {
                 id: rule.id.clone(),
                 band,
                 condition,
@@ -101,11 +179,14 @@ impl HealthRules {
     /// Decides by these metrics. A rule whose metric is missing holds, with `?` in its reason: what cannot be told is not healthy.
     #[must_use]
     pub fn check(&self, metrics: &BTreeMap<&str, i64>) -> Verdict<'_> {
-        let value = |name: &str| metrics.get(name).or_else(|| self.params.get(name)).copied();
+        let value = |name: &str| {
+            let number = metrics.get(name).or_else(|| self.params.get(name));
+            number.copied().map(Decimal::from)
+        };
         let mut reasons = Vec::new();
         let mut band = None;
         for rule in &self.rules {
-            if rule.condition.holds(&|name| value(name).map(Decimal::from)) {
+            if rule.condition.holds(&value) {
                 let text = Label {
                     sv: filled(&rule.because.sv, &value),
                     en: filled(&rule.because.en, &value),
@@ -143,13 +224,14 @@ pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-fn filled(text: &str, value: &dyn Fn(&str) -> Option<i64>) -> String {
+fn filled(text: &str, value: Lookup<'_>) -> String {
     let mut pieces = text.split('{');
     let mut filled = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         match piece.split_once('}') {
             Some((name, rest)) => {
-                let number = value(name).map_or_else(|| "?".to_owned(), |number| number.to_string());
+                let number =
+                    value(name).map_or_else(|| "?".to_owned(), |number| number.normalize().to_string());
                 filled.push_str(&number);
                 filled.push_str(rest);
             }
@@ -161,6 +243,9 @@ fn filled(text: &str, value: &dyn Fn(&str) -> Option<i64>) -> String {
     }
     filled
 }
+
+#[cfg(test)]
+mod model_tests;
 
 #[cfg(test)]
 mod tests {

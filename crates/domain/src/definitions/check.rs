@@ -3,15 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::error::DefinitionError;
-use super::{Header, HealthModel, Icp, Kpis, Label, Onboarding, Organisation, PipelineRules, Process};
-use crate::condition::Condition;
-use crate::health::placeholders;
-use crate::metrics::METRICS;
+use super::{Header, Icp, Kpis, Label, Onboarding, Organisation, PipelineRules, Process};
 
-/// Parameters larger than this are mistakes, and keep conditions from overflowing.
-const PARAM_MAX: i64 = 1_000_000_000;
 /// Ten years: no clock of a customer runs longer, and no sum of days leaves the calendar.
-const DAYS_MAX: i64 = 3_650;
+pub(super) const DAYS_MAX: i64 = 3_650;
 const DAY_SECONDS: i64 = 86_400;
 const EVENTS_MAX: i64 = 100_000;
 /// Faults of one file that are told: finding the line of each reads the file.
@@ -20,7 +15,7 @@ const FAULTS_MAX: usize = 100;
 /// The faults of one file, each with the line it is on.
 pub(super) struct Faults<'a> {
     file: &'static str,
-    text: &'a str,
+    pub text: &'a str,
     pub errors: Vec<DefinitionError>,
 }
 
@@ -46,7 +41,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    fn label(&mut self, path: &[&str], label: &Label) {
+    pub fn label(&mut self, path: &[&str], label: &Label) {
         for (language, text) in [("sv", &label.sv), ("en", &label.en)] {
             if text.trim().is_empty() {
                 let path: Vec<&str> = path.iter().copied().chain([language]).collect();
@@ -59,7 +54,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    fn unique<'k>(&mut self, section: &str, kind: &str, keys: impl Iterator<Item = &'k str>) {
+    pub fn unique<'k>(&mut self, section: &str, kind: &str, keys: impl Iterator<Item = &'k str>) {
         let mut seen = BTreeSet::new();
         for key in keys {
             if key.trim().is_empty() {
@@ -74,7 +69,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    fn within(&mut self, key: &str, value: i64, max: i64) {
+    pub fn within(&mut self, key: &str, value: i64, max: i64) {
         if !(1..=max).contains(&value) {
             let mend = format!("write a whole number from 1 to {max}");
             self.add(&[&format!("{key}:")], format!("{key} is {value}"), &mend);
@@ -83,7 +78,7 @@ impl<'a> Faults<'a> {
 }
 
 /// The line on which the last word of `path` stands, each searched from the line of the one before.
-fn line_of(text: &str, path: &[&str]) -> Option<usize> {
+pub(super) fn line_of(text: &str, path: &[&str]) -> Option<usize> {
     let lines: Vec<&str> = text
         .lines()
         .map(|line| line.split(" #").next().unwrap_or(line))
@@ -173,110 +168,6 @@ pub(super) fn organisation(body: &Organisation, faults: &mut Faults<'_>) {
     if body.currency.len() != 3 || !body.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
         let what = format!("the currency {:?} is not a code", body.currency);
         faults.add(&["currency:"], what, "write three capital letters, as in `SEK`");
-    }
-}
-
-pub(super) fn health(body: &HealthModel, faults: &mut Faults<'_>) {
-    faults.unique("rules:", "rule", body.rules.iter().map(|rule| rule.id.as_str()));
-    faults.unique("bands:", "band", body.bands.iter().map(|band| band.key.as_str()));
-    for (name, value) in &body.params {
-        if !(0..=PARAM_MAX).contains(value) {
-            let what = format!("the parameter {name} is {value}");
-            faults.add(&["params:", name], what, "write a number from 0 to 1000000000");
-        }
-        if METRICS.iter().any(|metric| metric.name == name) {
-            faults.add(
-                &["params:", name],
-                format!("the parameter {name} has the name of a metric"),
-                "rename it",
-            );
-        }
-    }
-    faults.within(
-        "most",
-        i64::try_from(body.alerts.most).unwrap_or(i64::MAX),
-        DAYS_MAX,
-    );
-    faults.within("window_days", body.alerts.window_days, DAYS_MAX);
-    let names: BTreeSet<&str> = known_names(body);
-    let known = names.iter().copied().collect::<Vec<_>>().join(", ");
-    for rule in &body.rules {
-        let id = rule.id.as_str();
-        band_exists(body, &rule.band, &["rules:", id, "band:"], faults);
-        if let Err(error) = Condition::compile(&rule.when, &names) {
-            let mend = format!("compare these with numbers or each other: {known}");
-            faults.add(
-                &["rules:", id, "when:"],
-                format!("the condition of rule {id:?} is wrong: {error}"),
-                &mend,
-            );
-        }
-        faults.label(&["rules:", id, "because:"], &rule.because);
-        for text in [&rule.because.sv, &rule.because.en] {
-            for name in placeholders(text).filter(|name| !names.contains(name)) {
-                let what = format!("the placeholder {{{name}}} of rule {id:?} stands for nothing");
-                faults.add(
-                    &["rules:", id, &format!("{{{name}}}")],
-                    what,
-                    &format!("use one of {known}"),
-                );
-            }
-        }
-    }
-    if body.rules.is_empty() {
-        faults.add(&["rules:"], "there is no rule".to_owned(), "write at least one");
-    }
-    band_exists(body, &body.otherwise, &["else:"], faults);
-    bands(body, faults);
-}
-
-fn known_names(body: &HealthModel) -> BTreeSet<&str> {
-    METRICS
-        .iter()
-        .map(|metric| metric.name)
-        .chain(body.params.keys().map(String::as_str))
-        .collect()
-}
-
-fn band_exists(body: &HealthModel, band: &str, path: &[&str], faults: &mut Faults<'_>) {
-    if !body.bands.iter().any(|known| known.key == band) {
-        let known: Vec<&str> = body.bands.iter().map(|band| band.key.as_str()).collect();
-        let mend = format!("use one of {}, or define it under bands", known.join(", "));
-        faults.add(path, format!("the band {band:?} is not defined"), &mend);
-    }
-}
-
-fn bands(body: &HealthModel, faults: &mut Faults<'_>) {
-    for band in &body.bands {
-        let key = band.key.as_str();
-        if band.severity > 3 {
-            let what = format!("the severity of band {key:?} is {}", band.severity);
-            faults.add(
-                &["bands:", key, "severity:"],
-                what,
-                "write 0 healthy, 1 neutral, 2 at risk or 3 critical",
-            );
-        }
-        faults.label(&["bands:", key, "label:"], &band.label);
-        faults.label(&["bands:", key, "suggestion:"], &band.suggestion);
-        let reached = body.otherwise == band.key || body.rules.iter().any(|rule| rule.band == band.key);
-        if !reached {
-            let what = format!("the band {key:?} is unreachable");
-            faults.add(&["bands:", key], what, "let a rule decide for it, or remove it");
-        }
-    }
-    let severity = |key: &str| {
-        body.bands
-            .iter()
-            .find(|band| band.key == key)
-            .map(|band| band.severity)
-    };
-    for pair in body.rules.windows(2) {
-        if severity(&pair[0].band) < severity(&pair[1].band) {
-            let id = pair[1].id.as_str();
-            let what = format!("rule {id:?} is worse than the one before it");
-            faults.add(&["rules:", id], what, "put the rules in worst-first order");
-        }
     }
 }
 

@@ -16,6 +16,24 @@ pub struct DefinitionError {
     pub mend: String,
 }
 
+/// How bad a lint is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It does not load.
+    Error,
+    /// It loads: odd, and settled by a decision.
+    Warning,
+}
+
+/// Something odd in a definition (requirements A7.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lint {
+    pub level: Level,
+    pub fault: DefinitionError,
+    /// What settles it.
+    pub decision: Option<String>,
+}
+
 /// Longest text of what is wrong, and of what would mend it, in characters: they may cite names of any length.
 pub(super) const TEXT_CHARS_MAX: usize = 800;
 
@@ -62,5 +80,20 @@ impl fmt::Display for DefinitionErrors {
             write!(f, "{separator}{error}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+impl fmt::Display for Lint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.level, self.fault)
     }
 }

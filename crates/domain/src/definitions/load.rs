@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::check::{self, Faults};
+use super::check_health;
+use super::check_metrics;
 use super::error::{DefinitionError, DefinitionErrors};
-use super::{Definition, Definitions, file};
+use super::{Definition, Definitions, MetricFile, SHIPPED, file};
 
 /// The files an organisation consists of.
 pub(super) const FILES: [&str; 7] = [
@@ -19,6 +21,9 @@ pub(super) const FILES: [&str; 7] = [
     "kpis.yaml",
 ];
 
+/// Files an organisation may leave out: `metrics.yaml` then holds the built-in metrics only.
+pub(super) const OPTIONAL_FILES: [&str; 1] = ["metrics.yaml"];
+
 impl Definitions {
     /// Reads and checks the files of one organisation, by file name.
     ///
@@ -30,19 +35,34 @@ impl Definitions {
             errors: Vec::new(),
             ids: BTreeMap::new(),
         };
-        for name in files.keys().filter(|name| !FILES.contains(&name.as_str())) {
-            let mend = format!("remove it, or give it one of the names {}", FILES.join(", "));
+        for name in files.keys().filter(|name| !is_known(name)) {
+            let known = [&FILES[..], &OPTIONAL_FILES[..]].concat().join(", ");
+            let mend = format!("remove it, or give it one of the names {known}");
             loading.error(name, "the file is not known".to_owned(), mend);
         }
         let organisation = loading.take("organisation.yaml", check::organisation);
-        let health = loading.take("health.yaml", check::health);
+        let metrics = loading.metrics();
+        let health = loading.take("health.yaml", |body, faults| {
+            if let Some(metrics) = &metrics {
+                check_health::health(body, &metrics.body, faults);
+            }
+        });
         let onboarding = loading.take("onboarding.yaml", check::onboarding);
         let process = loading.take("process.yaml", check::process);
         let pipeline = loading.take("pipeline.yaml", check::pipeline);
         let icp = loading.take("icp.yaml", check::icp);
         let kpis = loading.take("kpis.yaml", check::kpis);
         let errors = loading.errors;
-        match (organisation, health, onboarding, process, pipeline, icp, kpis) {
+        match (
+            organisation,
+            health,
+            onboarding,
+            process,
+            pipeline,
+            icp,
+            kpis,
+            metrics,
+        ) {
             (
                 Some(organisation),
                 Some(health),
@@ -51,6 +71,7 @@ impl Definitions {
                 Some(pipeline),
                 Some(icp),
                 Some(kpis),
+                Some(metrics),
             ) if errors.is_empty() => Ok(Self {
                 organisation,
                 health,
@@ -59,10 +80,16 @@ impl Definitions {
                 pipeline,
                 icp,
                 kpis,
+                metrics,
+                warnings: Vec::new(),
             }),
             _ => Err(DefinitionErrors(errors)),
         }
     }
+}
+
+fn is_known(name: &str) -> bool {
+    FILES.contains(&name) || OPTIONAL_FILES.contains(&name)
 }
 
 struct Loading<'a> {
@@ -73,10 +100,19 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
+    fn metrics(&mut self) -> Option<Definition<MetricFile>> {
+        let name = OPTIONAL_FILES[0];
+        if self.files.contains_key(name) {
+            return self.take(name, check_metrics::metrics);
+        }
+        let (_, text) = SHIPPED.iter().find(|(file, _)| *file == name)?;
+        file::read(name, text).ok()
+    }
+
     fn take<T: for<'de> Deserialize<'de>>(
         &mut self,
         name: &'static str,
-        check: fn(&T, &mut Faults<'_>),
+        check: impl FnOnce(&T, &mut Faults<'_>),
     ) -> Option<Definition<T>> {
         let Some(text) = self.files.get(name) else {
             self.error(name, "the file is missing".to_owned(), format!("add {name}"));

@@ -355,6 +355,8 @@ fn bodies(definitions: &Definitions) -> String {
         pipeline,
         icp,
         kpis,
+        metrics,
+        warnings: _,
     } = definitions;
     let headers = [
         &organisation.header,
@@ -364,10 +366,11 @@ fn bodies(definitions: &Definitions) -> String {
         &pipeline.header,
         &icp.header,
         &kpis.header,
+        &metrics.header,
     ];
     let rules = (&organisation.body, &health.body, &onboarding.body, &process.body);
     format!(
-        "{headers:?} {rules:?} {:?} {:?} {:?}",
-        pipeline.body, icp.body, kpis.body
+        "{headers:?} {rules:?} {:?} {:?} {:?} {:?}",
+        pipeline.body, icp.body, kpis.body, metrics.body
     )
 }

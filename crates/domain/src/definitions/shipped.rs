@@ -19,6 +19,10 @@ pub const SHIPPED: &[(&str, &str)] = &[
         include_str!("../../../../definitions/satori/kpis.yaml"),
     ),
     (
+        "metrics.yaml",
+        include_str!("../../../../definitions/satori/metrics.yaml"),
+    ),
+    (
         "onboarding.yaml",
         include_str!("../../../../definitions/satori/onboarding.yaml"),
     ),

@@ -148,7 +148,7 @@ fn health_models_are_checked() {
         "source: S0-08",
         "surce: S0-08",
         expect![
-            "health.yaml:10: unknown field `surce`, expected one of params, rules, else, bands, alerts; write the file as its schema says; `definitions/satori` has an example of each"
+            "health.yaml:9: unknown field `surce`, expected one of kind, params, rules, else, missing, groups, inputs, min_coverage, grace_days, overrides, bands, alerts, settled, clashes, note; write the file as its schema says; `definitions/satori` has an example of each"
         ],
     );
     check(
@@ -156,7 +156,7 @@ fn health_models_are_checked() {
         "\nrules:",
         "\nrulez:",
         expect![
-            "health.yaml:15: unknown field `rulez`, expected one of params, rules, else, bands, alerts; write the file as its schema says; `definitions/satori` has an example of each"
+            "health.yaml:15: unknown field `rulez`, expected one of kind, params, rules, else, missing, groups, inputs, min_coverage, grace_days, overrides, bands, alerts, settled, clashes, note; write the file as its schema says; `definitions/satori` has an example of each"
         ],
     );
 }
@@ -302,7 +302,7 @@ fn missing_and_unknown_files_are_told_together() {
     files.remove("icp.yaml");
     files.insert("helth.yaml".to_owned(), String::new());
     expect![[r#"
-        helth.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml
+        helth.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml, metrics.yaml
         icp.yaml: the file is missing; add icp.yaml"#]].assert_eq(&Definitions::parse(&files).unwrap_err().to_string());
 }
 

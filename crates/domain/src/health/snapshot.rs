@@ -1,0 +1,125 @@
+//! A result as it is kept, and what changed since: row by row, summing exactly to the change of the score.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::result::{HealthResult, State};
+use crate::exact::Exact;
+
+/// What stays of a result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub model: String,
+    pub version: u32,
+    pub hash: String,
+    pub score: Option<Exact>,
+    pub state: Kept,
+    /// The contribution of each row by its name; rows of nothing are left out.
+    pub rows: BTreeMap<String, Exact>,
+}
+
+/// A state as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    Band(String),
+    NotScored,
+    Unclassified,
+    InGrace,
+}
+
+/// What is different from an earlier result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub from: Kept,
+    pub to: Kept,
+    /// Whether another model, or another version of it, decided then: the numbers are hardly comparable.
+    pub model_changed: bool,
+    /// Of the score; `None` where either had none.
+    pub difference: Option<Exact>,
+    /// Each row that changed, the largest change first. Empty where either had no score.
+    pub rows: Vec<ChangedRow>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangedRow {
+    pub name: String,
+    pub before: Exact,
+    pub after: Exact,
+    pub difference: Exact,
+}
+
+impl Snapshot {
+    #[must_use]
+    pub fn of(result: &HealthResult<'_>) -> Self {
+        let mut rows: BTreeMap<String, Exact> = BTreeMap::new();
+        for row in result
+            .contributions
+            .iter()
+            .filter(|row| !row.contribution.is_zero())
+        {
+            // Two exceptions may have one id.
+            let sum = rows.entry(row.row.name()).or_insert(Exact::ZERO);
+            *sum = sum.plus(&row.contribution);
+        }
+        Self {
+            model: result.model.id.clone(),
+            version: result.model.version,
+            hash: result.model.hash.clone(),
+            score: result.score.clone(),
+            state: match &result.state {
+                State::Band(band) => Kept::Band(band.key.clone()),
+                State::NotScored(_) => Kept::NotScored,
+                State::Unclassified => Kept::Unclassified,
+                State::InGrace { .. } => Kept::InGrace,
+            },
+            rows,
+        }
+    }
+
+    #[must_use]
+    pub fn band(&self) -> Option<&str> {
+        match &self.state {
+            Kept::Band(key) => Some(key),
+            Kept::NotScored | Kept::Unclassified | Kept::InGrace => None,
+        }
+    }
+
+    /// What changed from this result to a later one.
+    #[must_use]
+    pub fn change_to(&self, later: &Self) -> Change {
+        let names: BTreeSet<&String> = self.rows.keys().chain(later.rows.keys()).collect();
+        let value =
+            |rows: &BTreeMap<String, Exact>, name: &str| rows.get(name).cloned().unwrap_or(Exact::ZERO);
+        let difference = match (&self.score, &later.score) {
+            (Some(before), Some(after)) => Some(after.minus(before)),
+            _ => None,
+        };
+        let rows = names.into_iter().filter(|_| difference.is_some()).map(|name| {
+            let (before, after) = (value(&self.rows, name), value(&later.rows, name));
+            ChangedRow {
+                name: name.clone(),
+                difference: after.minus(&before),
+                before,
+                after,
+            }
+        });
+        let mut rows: Vec<ChangedRow> = rows.filter(|row| !row.difference.is_zero()).collect();
+        let size = |row: &ChangedRow| {
+            if row.difference.is_negative() {
+                row.difference.opposite()
+            } else {
+                row.difference.clone()
+            }
+        };
+        rows.sort_by_key(|row| std::cmp::Reverse(size(row)));
+        Change {
+            from: self.state.clone(),
+            to: later.state.clone(),
+            model_changed: self.model != later.model || self.hash != later.hash,
+            difference,
+            rows,
+        }
+    }
+}
