@@ -10,6 +10,7 @@ mod check_metrics;
 mod error;
 mod file;
 mod health_file;
+mod lint;
 mod load;
 mod metric_file;
 mod packs;
@@ -25,6 +26,7 @@ pub use health_file::{
     Aggregate, AlertRule, Band, BandPiece, Clash, DeclaredClash, Effect, Group, HealthModel, HealthRule,
     Input, Linear, Missing, ModelKind, OverrideRule, RuleMissing, Stale, UNCLASSIFIED, When,
 };
+pub use lint::trigger as trigger_clash;
 pub use metric_file::{Direction, Fold, MetricDefinition, MetricFile, MetricSource};
 pub use packs::{PACKS, Pack};
 pub use shipped::SHIPPED;

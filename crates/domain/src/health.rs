@@ -24,6 +24,7 @@ pub use result::{
     AppliedOverride, Contribution, Freshness, HealthResult, Reading, Reason as OverrideReason, Row, State,
     Why,
 };
+pub(crate) use scorer::Scorer;
 pub use snapshot::{Change, ChangedRow, Kept, Snapshot};
 
 /// A compiled rule model.
@@ -95,6 +96,10 @@ impl Compound {
             }
         }
         (!unknown).then_some(!settles)
+    }
+
+    pub(crate) fn conditions(&self) -> &[Condition] {
+        &self.conditions
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {

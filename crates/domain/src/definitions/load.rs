@@ -8,7 +8,7 @@ use super::check::{self, Faults};
 use super::check_health;
 use super::check_metrics;
 use super::error::{DefinitionError, DefinitionErrors};
-use super::{Definition, Definitions, MetricFile, SHIPPED, file};
+use super::{Definition, Definitions, Level, Lint, MetricFile, SHIPPED, file, lint};
 
 /// The files an organisation consists of.
 pub(super) const FILES: [&str; 7] = [
@@ -42,9 +42,14 @@ impl Definitions {
         }
         let organisation = loading.take("organisation.yaml", check::organisation);
         let metrics = loading.metrics();
+        let mut lints = Vec::new();
         let health = loading.take("health.yaml", |body, faults| {
             if let Some(metrics) = &metrics {
                 check_health::health(body, &metrics.body, faults);
+                // What is odd can be told only of what could be run.
+                if faults.errors.is_empty() {
+                    lints = lint::health("health.yaml", faults.text, body, &metrics.body);
+                }
             }
         });
         let onboarding = loading.take("onboarding.yaml", check::onboarding);
@@ -52,7 +57,10 @@ impl Definitions {
         let pipeline = loading.take("pipeline.yaml", check::pipeline);
         let icp = loading.take("icp.yaml", check::icp);
         let kpis = loading.take("kpis.yaml", check::kpis);
-        let errors = loading.errors;
+        let (wrong, warnings): (Vec<Lint>, Vec<Lint>) =
+            lints.into_iter().partition(|lint| lint.level == Level::Error);
+        let mut errors = loading.errors;
+        errors.extend(wrong.into_iter().map(|lint| lint.fault));
         match (
             organisation,
             health,
@@ -81,7 +89,7 @@ impl Definitions {
                 icp,
                 kpis,
                 metrics,
-                warnings: Vec::new(),
+                warnings,
             }),
             _ => Err(DefinitionErrors(errors)),
         }

@@ -63,7 +63,7 @@ impl CompiledModel {
             return result;
         }
         let mut forced = None;
-        for applied in self.holding(&known, context) {
+        for applied in self.holding(&known, context, &result.contributions) {
             result.apply(applied, &mut forced);
         }
         if let (Kind::Weighted(model), Some(score)) = (&self.kind, &result.score) {
@@ -71,6 +71,12 @@ impl CompiledModel {
             let before = previous.and_then(Snapshot::band).and_then(|key| self.place(key));
             let place = hysteresis::band(&model.ladder, score, before);
             result.state = State::Band(&self.bands[place]);
+        }
+        let by_score = result.band().map(|band| band.key.as_str());
+        for applied in &mut result.overrides {
+            if let Effect::Band(key) = applied.effect {
+                applied.changed = by_score != Some(key.as_str());
+            }
         }
         if let Some(place) = forced {
             result.state = State::Band(&self.bands[place]);
@@ -92,17 +98,31 @@ impl CompiledModel {
     }
 
     /// The exceptions that hold: the model's first, then those of persons, who have the last word.
-    fn holding<'a>(&'a self, known: &Known<'a, '_>, context: &CheckContext<'a>) -> Vec<AppliedOverride<'a>> {
+    /// A value that is too old to be scored is too old for an exception.
+    fn holding<'a>(
+        &'a self,
+        known: &Known<'a, '_>,
+        context: &CheckContext<'a>,
+        rows: &[Contribution<'_>],
+    ) -> Vec<AppliedOverride<'a>> {
         let today = context.today;
+        let too_old = |name: &str| {
+            rows.iter().any(|row| {
+                row.reading == Reading::StaleExcluded
+                    && matches!(row.row, Row::Input { metric, .. } if metric == name)
+            })
+        };
         let of_model = self.overrides.iter().filter(|exception| {
             exception.expires.is_none_or(|last| today <= last)
                 && match &exception.when {
                     // What cannot be told is no reason for an exception.
                     Trigger::Condition(condition) => {
-                        condition.decide(&|name| known.number(name)).unwrap_or(false)
+                        let value = |name: &str| known.number(name).filter(|_| !too_old(name));
+                        condition.decide(&value).unwrap_or(false)
                     }
                     Trigger::Is { metric, word } => {
-                        known.measure(metric).and_then(|measure| measure.value.text()) == Some(word)
+                        let text = known.measure(metric).and_then(|measure| measure.value.text());
+                        text == Some(word) && !too_old(metric)
                     }
                 }
         });
@@ -195,9 +215,7 @@ impl<'a> HealthResult<'a> {
     fn apply(&mut self, mut applied: AppliedOverride<'a>, forced: &mut Option<usize>) {
         let limit = match applied.effect {
             Effect::Band(key) => {
-                let place = self.model.place(key);
-                applied.changed = place.is_some();
-                *forced = place.or(*forced);
+                *forced = self.model.place(key).or(*forced);
                 self.overrides.push(applied);
                 return;
             }

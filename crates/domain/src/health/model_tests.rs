@@ -14,6 +14,7 @@ use crate::exact::{Exact, print_rows};
 use crate::measure::{Measure, Value};
 
 mod explain;
+mod properties;
 mod table;
 
 fn cases(cases: u32) -> Config {
