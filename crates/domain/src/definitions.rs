@@ -16,6 +16,7 @@ mod metric_file;
 mod packs;
 #[cfg(test)]
 mod properties;
+mod resolver;
 mod shipped;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use health_file::{
 pub use lint::trigger as trigger_clash;
 pub use metric_file::{Direction, Fold, MetricDefinition, MetricFile, MetricSource};
 pub use packs::{PACKS, Pack};
+pub use resolver::{Clause, Models, Resolved, Resolver, ResolverRule};
 pub use shipped::SHIPPED;
 
 /// Text in the languages a person may read.

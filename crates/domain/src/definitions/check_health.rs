@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;
 
-use super::check::{DAYS_MAX, Faults};
+use super::check::{DAYS_MAX, Faults, band_word};
 use super::health_file::UNCLASSIFIED;
 use super::{
     Aggregate, Amount, Band, Effect, Group, HealthModel, Input, MetricDefinition, MetricFile, Missing,
@@ -411,7 +411,8 @@ fn pieces(input: &Input, metric: &MetricDefinition, faults: &mut Faults<'_>) {
 fn score_bands(bands: &[Band], faults: &mut Faults<'_>) {
     let mut ranges = Vec::new();
     for band in bands {
-        let path = ["bands:", band.key.as_str()];
+        let word = band_word(faults.text, &band.key);
+        let path = ["bands:", word.as_str()];
         let Some((from, to)) = band.range else {
             let what = format!("the band {:?} has no range", band.key);
             faults.add(&path, what, "write `range: [from, to]`");
@@ -440,12 +441,14 @@ fn score_bands(bands: &[Band], faults: &mut Faults<'_>) {
     ranges.sort_by_key(|range| range.0);
     let (bottom, top) = (Amount(Decimal::ZERO), Amount(Decimal::ONE_HUNDRED));
     let mut reached = bottom;
+    let highest = ranges.last().map_or("", |range| range.2);
     for (from, to, key) in ranges {
         if from != reached {
             let clash = if from > reached { "gap" } else { "overlap" };
             let what = format!("there is a band {clash} between {reached} and {from}");
+            let word = band_word(faults.text, key);
             faults.add(
-                &["bands:", key],
+                &["bands:", &word],
                 what,
                 "let each band begin where the one below ends, from 0 to 100",
             );
@@ -454,7 +457,8 @@ fn score_bands(bands: &[Band], faults: &mut Faults<'_>) {
     }
     if reached != top {
         let what = format!("the highest band ends at {reached}");
-        faults.add(&["bands:"], what, "let it end at 100");
+        let word = band_word(faults.text, highest);
+        faults.add(&["bands:", &word], what, "let it end at 100");
     }
 }
 
