@@ -143,7 +143,10 @@ fn records_are_whole() {
             "map.yaml:3: the survey has no `observed`, the day from which it was so; write it here or for the whole mapping"
         ],
     );
-    check("records:\n  - measurement: {metric: m}", expect!["map.yaml:2: the measurement says neither `number` nor `word`: one of them is what was read"]);
+    check(
+        "records:\n  - measurement: {metric: m}",
+        expect!["map.yaml:2: the measurement says neither `number` nor `word`: one of them is what was read"],
+    );
     check(
         "records:\n  - measurement: {metric: m, number: n, word: w}",
         expect!["map.yaml:2: the measurement has a `number` and a `word`: one of them is too much"],
