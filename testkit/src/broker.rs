@@ -6,6 +6,7 @@ mod queue;
 mod state;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -170,6 +171,12 @@ impl SimBroker {
     }
 
     /// Holds the state as it is at this moment.
+    /// How often which fault struck.
+    #[must_use]
+    pub fn struck(&self) -> BTreeMap<&'static str, u64> {
+        self.state().dice.struck().clone()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.advance(self.clock.now());

@@ -332,6 +332,7 @@ impl Actor {
     async fn cancel(&self, of: usize) {
         let id = task_id(of);
         let task = id.clone();
+        let open_before = self.world.witness.open_tree(&id);
         let answer = self
             .world
             .call(|service| async move { service.cancel(&task, CANCELLER).await })
@@ -344,7 +345,7 @@ impl Actor {
                     .witness
                     .broken(format!("{id} was cancelled and goes on: {:?}", status.state)),
                 Some(outcome) if outcome.report.summary.contains(CANCELLER) => {
-                    self.world.witness.cancelled(&id);
+                    self.world.witness.cancelled(&id, &open_before);
                 }
                 Some(_) => {}
             }

@@ -1,19 +1,28 @@
 //! Numbers from a seed (SplitMix64): the only source of chance in a simulation.
 
+use std::collections::BTreeMap;
+
 /// A stream of numbers that is the same for the same seed.
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Dice {
+    state: u64,
+    /// How often what struck.
+    struck: BTreeMap<&'static str, u64>,
+}
 
 impl Dice {
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self {
+            state: seed,
+            struck: BTreeMap::new(),
+        }
     }
 
     /// The next 64 bits.
     pub fn draw(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.state;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
@@ -28,6 +37,21 @@ impl Dice {
     /// True so many times in a thousand.
     pub fn permille(&mut self, chance: u32) -> bool {
         chance > 0 && self.below(1_000) < u64::from(chance)
+    }
+
+    /// As [`Dice::permille`], and counted.
+    pub fn strikes(&mut self, chance: u32, what: &'static str) -> bool {
+        let strikes = self.permille(chance);
+        if strikes {
+            *self.struck.entry(what).or_default() += 1;
+        }
+        strikes
+    }
+
+    /// How often what struck.
+    #[must_use]
+    pub fn struck(&self) -> &BTreeMap<&'static str, u64> {
+        &self.struck
     }
 
     /// One of these.

@@ -208,14 +208,9 @@ impl Witness {
         }
     }
 
-    /// A task is told to be cancelled: so is everything below it, by now.
-    pub fn cancelled(&self, id: &TaskId) {
-        if self
-            .sight()
-            .tasks
-            .values()
-            .any(|seen| seen.parent.as_ref() == Some(id))
-        {
+    /// A task is told to be cancelled: so is everything below it, by now. `open_before` was so a moment ago.
+    pub fn cancelled(&self, id: &TaskId, open_before: &[TaskId]) {
+        if open_before.iter().any(|open| open != id) {
             self.hit("a task was cancelled with what was below it");
         }
         for open in self.open_tree(id) {

@@ -69,8 +69,8 @@ pub struct Asked {
     /// Stop after so many minutes, also with mutants left; the next run goes on from there
     #[arg(long, default_value_t = 120)]
     minutes: u64,
-    /// Days the simulation tries on each
-    #[arg(long, default_value_t = 500)]
+    /// Days the simulation tries on each; from 1,000 on it also fails where it meets too little
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..1_000))]
     days: u64,
     /// Run those again that survived
     #[arg(long)]

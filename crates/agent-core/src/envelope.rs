@@ -117,7 +117,7 @@ pub fn object(payload: &[u8], bytes_max: usize) -> Result<Map<String, Value>, Re
         Refusal::new(RefusalCode::Malformed, message)
     })?;
     if let Some(name) = twice {
-        return Err(Refusal::field(clip(&name), "is given twice"));
+        return Err(Refusal::field(name, "is given twice"));
     }
     if depth(&value) > DEPTH_MAX {
         let message = format!("the payload is nested more than {DEPTH_MAX} levels deep");

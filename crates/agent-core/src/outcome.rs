@@ -123,6 +123,13 @@ pub struct Nps {
     pub promoters: u64,
     pub passives: u64,
     pub detractors: u64,
+    /// Answers.
+    #[serde(default)]
+    pub n: u64,
+    /// Whole points by which the score may be off, upwards or downwards, in 19 of 20 such surveys: 1.96 standard errors of the
+    /// mean of +1, 0 and −1 (S1-40). Null under two answers; below some 30 answers it is a rough figure.
+    #[serde(default)]
+    pub margin: Option<u64>,
 }
 
 impl Nps {
@@ -137,10 +144,15 @@ impl Nps {
                 _ => nps.detractors += 1,
             }
         }
-        let n = nps.promoters + nps.passives + nps.detractors;
-        nps.score = (n > 0).then(|| {
-            let (difference, n) = (nps.promoters as i64 - nps.detractors as i64, n as i64);
-            (200 * difference + difference.signum() * n) / (2 * n)
+        nps.n = nps.promoters + nps.passives + nps.detractors;
+        let (difference, n) = (nps.promoters as i64 - nps.detractors as i64, nps.n as i64);
+        nps.score = (n > 0).then(|| (200 * difference + difference.signum() * n) / (2 * n));
+        nps.margin = (n > 1).then(|| {
+            let (n, difference) = (u128::from(nps.n), u128::from(difference.unsigned_abs()));
+            let spread = n * u128::from(nps.promoters + nps.detractors) - difference * difference;
+            // Twice the margin, so that one more halving rounds it.
+            let twice = (4 * 196 * 196 * spread / (n * n * n)).isqrt();
+            u64::try_from(twice.div_ceil(2)).unwrap_or(u64::MAX)
         });
         nps
     }
@@ -289,10 +301,20 @@ mod tests {
                 score: Some(50),
                 promoters: 30,
                 passives: 15,
-                detractors: 5
+                detractors: 5,
+                n: 50,
+                margin: Some(19),
             }
         );
-        assert_eq!(Nps::of([]).score, None);
+        assert_eq!(
+            (Nps::of([]).score, Nps::of([]).n, Nps::of([]).margin),
+            (None, 0, None)
+        );
+        assert_eq!((Nps::of([9]).score, Nps::of([9]).margin), (Some(100), None));
+        // All alike: no spread at all.
+        assert_eq!(Nps::of([9; 4]).margin, Some(0));
+        // 196 times the root of 2/4.
+        assert_eq!(Nps::of([9, 3]).margin, Some(139));
         assert_eq!(
             Nps::of([9, 7, 7, 7, 7, 7, 7, 7]).score,
             Some(13),

@@ -305,6 +305,16 @@ mod tests {
         assert!(event(r#","data":1,"data_base64":"aGVq""#).is_err());
         assert!(event(r#","data_base64":"a""#).unwrap_err().contains("base64"));
         assert!(event(r#","time":7"#).unwrap_err().contains("`time` must be text"));
+        assert!(
+            event(r#","subject":"a","subject":"b""#)
+                .unwrap_err()
+                .contains("`subject` is given twice")
+        );
+        assert!(
+            event(r#","data":{"x":1,"x":2}"#)
+                .unwrap_err()
+                .contains("`data.x` is given twice")
+        );
         assert!(structured("[]").unwrap_err().contains("not a JSON object"));
     }
 }

@@ -68,7 +68,7 @@ pub(crate) struct Shared {
 
 impl NatsBus {
     /// Connects, looks at what the server can do, and creates or updates the streams. A server that takes the connection and
-    /// does not answer is asked again for up to half a minute: it may have just started, or be busy.
+    /// does not answer is asked again for half a minute: it may have just started, or be busy.
     /// The work queue is set up by [`NatsBus::serve`], which knows the agents.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl NatsBus {
         };
         let until = shared.clock.now() + START_LIMIT;
         while let Err(error) = shared.set_up().await {
-            shared.may_be_asked_again(error, until).await?;
+            shared.wait_to_ask_again(error, until).await?;
         }
         let shared = Arc::new(shared);
         let announcer = Arc::new(Announcer::new(Arc::clone(&shared)));
@@ -119,8 +119,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits a little where an answer may come yet; gives the error back where it is none that passes, or the time is over.
-    async fn may_be_asked_again(&self, error: BusError, until: Timestamp) -> Result<(), BusError> {
+    /// Waits a little where an answer may come yet; gives the error back where it does not pass, or the time is over.
+    async fn wait_to_ask_again(&self, error: BusError, until: Timestamp) -> Result<(), BusError> {
         let passes = matches!(error, BusError::NoAnswer { .. }) && self.health.problems().is_empty();
         if !passes || self.clock.now() >= until {
             return Err(error);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::fact::{
-    Contact, Coordination, CustomerId, Fact, FactBody, Invoice, Opportunity, Service, Stage, Subscription,
-    Todo, Touchpoint, field,
+    Contact, Coordination, CustomerId, Fact, FactBody, Invoice, Measurement, Opportunity, Service, Stage,
+    Subscription, Todo, Touchpoint, field,
 };
 
 /// A value with where it comes from and when it was observed.
@@ -41,6 +41,8 @@ pub struct Customer {
     /// Service, text, and what the customer said.
     pub feedback: Vec<Sourced<(String, String, Option<String>)>>,
     pub surveys: Vec<Sourced<u8>>,
+    /// Every reading of each metric, oldest first.
+    pub measurements: BTreeMap<String, Vec<Sourced<Measurement>>>,
     /// Every step entered, oldest first, with its cause.
     pub stages: Vec<Sourced<(Stage, String)>>,
     /// Every onboarding started, with its deal, oldest first.
@@ -83,6 +85,7 @@ impl Customer {
             services: BTreeMap::new(),
             feedback: Vec::new(),
             surveys: Vec::new(),
+            measurements: BTreeMap::new(),
             stages: Vec::new(),
             onboardings: Vec::new(),
             onboarded: None,
@@ -171,6 +174,10 @@ impl Customer {
             FactBody::Feedback { service, text, quote } => {
                 placed(&mut self.feedback, sourced!((service, text, quote)))
             }
+            FactBody::Measurement(measurement) => placed(
+                self.measurements.entry(measurement.metric.clone()).or_default(),
+                sourced!(measurement),
+            ),
             FactBody::Survey { score, .. } => placed(&mut self.surveys, sourced!(score)),
             FactBody::Stage { stage, cause } => placed(&mut self.stages, sourced!((stage, cause))),
             FactBody::Onboarding { deal } => placed(&mut self.onboardings, sourced!(deal)),

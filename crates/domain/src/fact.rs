@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,8 @@ pub enum FactBody {
         text: String,
         quote: Option<String>,
     },
+    /// A reading of one metric: usage, engagement, tickets (S2-24, S3-26 to S3-31).
+    Measurement(Measurement),
     /// An answer from 0 to 10 to the question whether they would recommend us.
     Survey {
         score: u8,
@@ -294,6 +297,30 @@ pub enum ServiceStatus {
     Agreed,
     Started,
     Completed,
+}
+
+/// What was read of a metric over the day of its fact, or at its moment; what the metric means stands in its definition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Measurement {
+    /// The metric's id, `logins`.
+    pub metric: String,
+    pub reading: Reading,
+    /// Which of the customer's users it is about; without it, the customer as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Which kind of user that is, `deltagare` (S1-01).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_type: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Reading {
+    /// As it was written, in the metric's unit.
+    Number(#[schemars(with = "String")] Decimal),
+    /// `negative`, `neutral`, `positive`.
+    Word(String),
 }
 
 /// The four steps of the core process (S0-06 to S0-09).

@@ -61,14 +61,9 @@ impl App {
                     process: options.config.process().to_owned(),
                     ..NatsConfig::new(url)
                 };
-                let agents = kunder_agents::all(&definitions)
-                    .iter()
-                    .map(|agent| agent.name())
-                    .collect::<Vec<_>>();
                 let bus = NatsBus::connect(config, Arc::clone(&clock))
                     .await
                     .map_err(|error| bus_failure(&error))?;
-                let _ = agents;
                 Some(bus)
             }
             None => None,

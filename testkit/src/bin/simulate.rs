@@ -165,12 +165,23 @@ const ENOUGH: usize = 5;
 
 /// What so many days meet, or the simulation looks away: a rule that is never put to the test proves nothing.
 const ENOUGH_TO_MEET_ALL: u64 = 1_000;
-const MET: [&str; 16] = [
+const MET: [&str; 27] = [
     "a conflict was refused",
     "a reply came again",
     "a task was cancelled with what was below it",
     "a task was given up and left a letter",
     "an alert was raised or closed",
+    "broker: a connection broke",
+    "broker: a delivery came twice",
+    "broker: a delivery overtook another",
+    "broker: a delivery was late",
+    "broker: a delivery was lost",
+    "broker: a message came after its sender gave up",
+    "broker: a message was lost",
+    "broker: an acknowledgement was lost",
+    "broker: an acknowledgement was not on disk",
+    "broker: an answer was lost",
+    "broker: it died",
     "refused: busy",
     "store: a conflict",
     "store: a write in doubt",

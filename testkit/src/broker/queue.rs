@@ -69,13 +69,13 @@ impl Queue {
                 return Some(entry.remove());
             }
             let message = self.hand_out(now, faults, dice)?;
-            if dice.permille(faults.delivery_lost) {
+            if dice.strikes(faults.delivery_lost, "broker: a delivery was lost") {
                 continue;
             }
-            if dice.permille(faults.delivered_twice) {
+            if dice.strikes(faults.delivered_twice, "broker: a delivery came twice") {
                 self.on_its_way(now, Arc::clone(&message), faults, dice);
             }
-            if dice.permille(faults.delayed) {
+            if dice.strikes(faults.delayed, "broker: a delivery was late") {
                 self.on_its_way(now, message, faults, dice);
                 continue;
             }
@@ -87,7 +87,9 @@ impl Queue {
         let message = match self.due.first() {
             Some(&(at, sequence)) if at <= now => Arc::clone(&self.pending.get(&sequence)?.1),
             _ if self.pending.len() >= self.pending_max => return None,
-            _ if self.fresh.len() > 1 && dice.permille(faults.reordered) => {
+            _ if self.fresh.len() > 1
+                && dice.strikes(faults.reordered, "broker: a delivery overtook another") =>
+            {
                 let most = REORDERED_MAX.min(self.fresh.len() as u64);
                 self.fresh
                     .remove(usize::try_from(dice.below(most)).unwrap_or(0))?

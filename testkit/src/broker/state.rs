@@ -87,12 +87,15 @@ impl State {
         if self.is_away() {
             return false;
         }
-        if self.dice.permille(self.faults.disconnected) {
+        if self
+            .dice
+            .strikes(self.faults.disconnected, "broker: a connection broke")
+        {
             let away = up_to(self.faults.away_max, &mut self.dice);
             self.disconnect(away);
             return true;
         }
-        if self.dice.permille(self.faults.restarted) {
+        if self.dice.strikes(self.faults.restarted, "broker: it died") {
             let away = up_to(self.faults.away_max, &mut self.dice);
             self.restart(away);
             return true;
@@ -113,7 +116,10 @@ impl State {
         self.disconnect(away);
         self.late.clear();
         for (_, queue, message) in std::mem::take(&mut self.acknowledged) {
-            if self.dice.permille(self.faults.ack_forgotten) {
+            if self.dice.strikes(
+                self.faults.ack_forgotten,
+                "broker: an acknowledgement was not on disk",
+            ) {
                 let stream = self.queues[queue].stream;
                 if self.streams[stream].work_queue {
                     self.streams[stream].hold(Arc::clone(&message));
@@ -125,16 +131,25 @@ impl State {
 
     /// A message over a connection that stands.
     pub(super) fn send(&mut self, message: Outgoing) -> Arrival {
-        if self.dice.permille(self.faults.publish_lost) {
+        if self
+            .dice
+            .strikes(self.faults.publish_lost, "broker: a message was lost")
+        {
             return Arrival::Silent;
         }
-        if self.dice.permille(self.faults.publish_late) {
+        if self.dice.strikes(
+            self.faults.publish_late,
+            "broker: a message came after its sender gave up",
+        ) {
             let at = self.now + up_to(self.late_max, &mut self.dice);
             self.arrive_later(at, message);
             return Arrival::Silent;
         }
         let answer = self.arrive(message);
-        if self.dice.permille(self.faults.answer_lost) {
+        if self
+            .dice
+            .strikes(self.faults.answer_lost, "broker: an answer was lost")
+        {
             return Arrival::Silent;
         }
         Arrival::Answered(answer)
@@ -211,7 +226,10 @@ impl State {
 
     /// Draws whether what is said of a delivery is lost.
     pub(super) fn answer_is_lost(&mut self) -> bool {
-        self.is_away() || self.dice.permille(self.faults.ack_lost)
+        self.is_away()
+            || self
+                .dice
+                .strikes(self.faults.ack_lost, "broker: an acknowledgement was lost")
     }
 
     pub(super) fn settle(&mut self, queue: usize, message: &Arc<Message>) {

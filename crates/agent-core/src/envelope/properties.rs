@@ -35,6 +35,14 @@ fn refused(payload: &str) -> Refusal {
 
 /// Everything that holds whatever the bytes are.
 fn check_any(payload: &[u8]) -> Result<(), TestCaseError> {
+    let text = std::str::from_utf8(payload).unwrap_or_default();
+    match (unique::read(text), serde_json::from_str::<Value>(text)) {
+        (Ok((ours, None)), theirs) => prop_assert_eq!(theirs.ok(), Some(ours)),
+        (Ok((_, Some(_))), theirs) => prop_assert!(theirs.is_ok()),
+        (Err(ours), theirs) => {
+            prop_assert_eq!(theirs.map_err(|error| error.to_string()), Err(ours.to_string()))
+        }
+    }
     let read_once = read(payload, LIMIT);
     prop_assert_eq!(
         &read_once,

@@ -203,8 +203,21 @@ fn a_name_that_is_given_twice_is_refused_wherever_it_stands() {
         "instruction.params.rows.1.b.c",
     );
     refuses("{\"taskId\":\"t\",\"a\\nb\":1,\"a\\nb\":2}", "a b");
+    refuses(
+        r#"{"taskId":"t","a":[[{"b":1,"b":2}],{"c":1,"c":2}],"d":1,"d":2}"#,
+        "a.0.0.b",
+    );
     let apart = r#"{"taskId":"t","context":{"rows":[{"a":1},{"a":2}],"a":{"a":{"a":3}}}}"#;
     read(apart.as_bytes(), LIMIT).unwrap();
+}
+
+/// The library would read what stands in it as JSON of its own, and the journal would give another task back.
+#[test]
+fn a_name_that_the_library_keeps_for_itself_is_refused() {
+    refused(
+        r#"{"taskId":"t","context":{"x":{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}}}"#,
+        "400 the payload is not JSON: the name `$serde_json::private::RawValue` cannot be used at line 1 column 62",
+    );
 }
 
 /// A refusal travels in headers and in messages with a limit.

@@ -5,22 +5,33 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads one value, and the path of the first name that was given twice, `context.customer`.
+use super::parts::clip;
+
+/// The library reads an object that begins with such a name as something else than an object.
+const RESERVED: &str = "$serde_json::private::";
+
+/// Reads one value, and the place of the first name that was given twice, `context.customer`.
 pub(super) fn read(text: &str) -> serde_json::Result<(Value, Option<String>)> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut twice = None;
-    let reading = Reading {
-        path: "",
-        twice: &mut twice,
-    };
-    let value = reading.deserialize(&mut deserializer)?;
+    let value = Reading(&mut twice).deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok((value, twice))
 }
 
-struct Reading<'p> {
-    path: &'p str,
-    twice: &'p mut Option<String>,
+/// Reads a value; notes where in it a name was given twice, if none was noted before.
+struct Reading<'t>(&'t mut Option<String>);
+
+impl Reading<'_> {
+    /// Reads what stands within this value. Its place is told on the way back, so that it costs nothing where all is well.
+    fn within<T>(&mut self, segment: impl FnOnce() -> String, read: impl FnOnce(Reading<'_>) -> T) -> T {
+        let noted = self.0.is_some();
+        let value = read(Reading(&mut *self.0));
+        if !noted && let Some(place) = self.0 {
+            *place = format!("{}.{place}", segment());
+        }
+        value
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Reading<'_> {
@@ -66,36 +77,31 @@ impl<'de> Visitor<'de> for Reading<'_> {
         Ok(Value::String(value))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
         loop {
-            let path = format!("{}.{}", self.path, values.len());
-            let reading = Reading {
-                path: &path,
-                twice: &mut *self.twice,
-            };
-            match items.next_element_seed(reading)? {
+            let number = values.len();
+            let item = self.within(|| number.to_string(), |reading| items.next_element_seed(reading))?;
+            match item {
                 Some(value) => values.push(value),
                 None => return Ok(Value::Array(values)),
             }
         }
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let path = match self.path {
-                "" => name.clone(),
-                around => format!("{around}.{name}"),
-            };
-            if fields.contains_key(&name) && self.twice.is_none() {
-                *self.twice = Some(path.clone());
+            if name.starts_with(RESERVED) {
+                return Err(A::Error::custom(format_args!(
+                    "the name `{}` cannot be used",
+                    clip(&name)
+                )));
             }
-            let reading = Reading {
-                path: &path,
-                twice: &mut *self.twice,
-            };
-            let value = members.next_value_seed(reading)?;
+            if fields.contains_key(&name) && self.0.is_none() {
+                *self.0 = Some(clip(&name));
+            }
+            let value = self.within(|| clip(&name), |reading| members.next_value_seed(reading))?;
             fields.insert(name, value);
         }
         Ok(Value::Object(fields))

@@ -1,6 +1,7 @@
 //! A health check in words: three groups, most urgent first, each customer on a line (S0-15).
 
 use jiff::civil::Date;
+use kunder_agent_core::outcome::Nps;
 use kunder_agent_core::task::Locale;
 use kunder_domain::definitions::{AlertRule, Band, Label};
 use kunder_domain::fact::CustomerId;
@@ -266,12 +267,23 @@ pub(super) fn strategy_summary(metrics: &StrategyMetrics, locale: Locale) -> Str
     }
 }
 
+/// `50 (±27, 30 svar)`.
+fn nps(nps: Nps, locale: Locale) -> String {
+    let answers = usize::try_from(nps.n).unwrap_or(usize::MAX);
+    let answers = match locale {
+        Locale::Sv => format!("{answers} svar"),
+        Locale::En => count(answers, "answer", "answers"),
+    };
+    match (nps.score, nps.margin) {
+        (None, _) => "–".to_owned(),
+        (Some(score), None) => format!("{score} ({answers})"),
+        (Some(score), Some(margin)) => format!("{score} (±{margin}, {answers})"),
+    }
+}
+
 pub(super) fn strategy(metrics: &StrategyMetrics, locale: Locale) -> String {
     let counts = metrics.customers;
-    let nps = metrics
-        .nps
-        .score
-        .map_or_else(|| "–".to_owned(), |score| score.to_string());
+    let nps = nps(metrics.nps, locale);
     let expansion = &metrics.expansion;
     let recurring = amounts(&expansion.recurring_monthly, locale);
     let before = amounts(&expansion.recurring_monthly_before, locale);

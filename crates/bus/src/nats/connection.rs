@@ -156,7 +156,10 @@ pub(crate) async fn check(shared: &Shared) -> Result<(), BusError> {
     }
     match error {
         NoLevel::Late(reason) => Err(BusError::NoAnswer {
-            what: "JetStream".to_owned(),
+            what: format!(
+                "JetStream on nats-server {version} at {}",
+                shared.config.shown_url()
+            ),
             reason,
         }),
         NoLevel::Refused(reason) => Err(unfit(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::connection::State;
 use async_nats::jetstream::consumer::pull::Config;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::ConsumerErrorKind;
 use futures::StreamExt;
 use jiff::SignedDuration;
@@ -59,7 +60,7 @@ impl Consumption {
         };
         streams.ensure(&self.shared, stream).await?;
         let config = Config {
-            max_deliver: self.deliveries_max().await,
+            max_deliver: self.deliveries_max().await?,
             ..self.consumer_config()
         };
         let made = self
@@ -80,13 +81,23 @@ impl Consumption {
 
     /// How often the broker hands out a message before it gives up: without end, unless an operator has set a limit on the consumer.
     /// We set none ourselves, for the broker counts what we give back because we are busy.
-    async fn deliveries_max(&self) -> i64 {
+    async fn deliveries_max(&self) -> Result<i64, BusError> {
         let unlimited = -1;
-        let Ok(stream) = self.shared.jetstream.get_stream_no_info(self.stream()).await else {
-            return unlimited;
+        let no_answer = |error: &dyn std::error::Error| BusError::NoAnswer {
+            what: format!(
+                "consumer {} of stream {}",
+                self.acceptor.source.consumer(),
+                self.stream()
+            ),
+            reason: with_causes(error),
         };
-        let known = stream.consumer_info(self.acceptor.source.consumer()).await;
-        known.map_or(unlimited, |info| info.config.max_deliver)
+        let stream = self.shared.jetstream.get_stream_no_info(self.stream()).await;
+        let stream = stream.map_err(|error| no_answer(&error))?;
+        match stream.consumer_info(self.acceptor.source.consumer()).await {
+            Ok(info) => Ok(info.config.max_deliver),
+            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Ok(unlimited),
+            Err(error) => Err(no_answer(&error)),
+        }
     }
 
     /// Consumes until told to stop; what is being accepted then is brought to its end.

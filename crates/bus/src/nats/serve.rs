@@ -29,7 +29,7 @@ pub struct Serving {
 
 impl NatsBus {
     /// Opens the door to NATS: the services, the work queue of each agent, and what other processes tell us.
-    /// A broker that does not answer is asked again for up to half a minute.
+    /// A broker that does not answer is asked again for half a minute.
     ///
     /// # Errors
     /// A stream, consumer or service that cannot be set up.
@@ -71,7 +71,7 @@ impl NatsBus {
             let consumer = loop {
                 match consumption.set_up().await {
                     Ok(consumer) => break consumer,
-                    Err(error) => shared.may_be_asked_again(error, until).await?,
+                    Err(error) => shared.wait_to_ask_again(error, until).await?,
                 }
             };
             consuming.push((consumption, consumer));

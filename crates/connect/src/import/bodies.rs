@@ -1,8 +1,10 @@
-//! What rows say about people and work: contacts, touchpoints, todos, services, feedback, surveys.
+//! What rows say about people and work: contacts, touchpoints, todos, services, feedback, measurements, surveys.
 
 use kunder_domain::fact::{
-    Contact, ContactRole, FactBody, Priority, Service, ServiceStatus, Todo, Touchpoint, TouchpointChannel,
+    self, Contact, ContactRole, FactBody, Measurement, Priority, Service, ServiceStatus, Todo, Touchpoint,
+    TouchpointChannel,
 };
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::error::FieldError;
@@ -168,6 +170,47 @@ impl FeedbackFields {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct MeasurementFields {
+    metric: Field<String>,
+    number: Option<Field<Decimal>>,
+    word: Option<Field<String>>,
+    user: Option<Field<String>>,
+    user_type: Option<Field<String>>,
+}
+
+impl MeasurementFields {
+    /// # Errors
+    /// Where it is not said once what was read.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match (&self.number, &self.word) {
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            (Some(_), Some(_)) => {
+                Err("the measurement has a `number` and a `word`: one of them is too much".to_owned())
+            }
+            (None, None) => Err(
+                "the measurement says neither `number` nor `word`: one of them is what was read".to_owned(),
+            ),
+        }
+    }
+
+    pub(crate) fn body(&self, context: &RowContext<'_>) -> Result<FactBody, FieldError> {
+        let row = context.row;
+        let reading = match (&self.number, &self.word) {
+            (Some(number), _) => fact::Reading::Number(number.need(row)?),
+            (None, Some(word)) => fact::Reading::Word(word.need(row)?),
+            (None, None) => return Err(self.metric.error("nothing was read")),
+        };
+        Ok(FactBody::Measurement(Measurement {
+            metric: self.metric.need(row)?,
+            reading,
+            user: get(self.user.as_ref(), row)?,
+            user_type: get(self.user_type.as_ref(), row)?,
+        }))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct SurveyFields {
     score: Field<Whole<10>>,
     comment: Option<Field<String>>,
@@ -249,6 +292,20 @@ impl Reads for FeedbackFields {
     fn reads<'a>(&'a self, columns: &mut Vec<(&'a str, bool)>) {
         let Self { service, text, quote } = self;
         let fields: [&'a dyn Reads; 3] = [service, text, quote];
+        fields.iter().for_each(|field| field.reads(columns));
+    }
+}
+
+impl Reads for MeasurementFields {
+    fn reads<'a>(&'a self, columns: &mut Vec<(&'a str, bool)>) {
+        let Self {
+            metric,
+            number,
+            word,
+            user,
+            user_type,
+        } = self;
+        let fields: [&'a dyn Reads; 5] = [metric, number, word, user, user_type];
         fields.iter().for_each(|field| field.reads(columns));
     }
 }

@@ -59,8 +59,9 @@ impl JsonArray {
                     hint,
                 ));
             };
-            if twice.as_ref() == Some(name) {
-                return Err(ImportError::new(file, None, format!("has `{name}` twice"), hint));
+            if let Some(twice) = twice {
+                let message = format!("has `{}` twice in the object around `{name}`", cited(&twice));
+                return Err(ImportError::new(file, None, message, hint));
             }
             let Some(inner) = members.get(name) else {
                 let known: Vec<&str> = members.keys().take(20).map(String::as_str).collect();
@@ -260,7 +261,7 @@ fn flatten(name: &str, raw: &RawValue, depth: usize, flat: &mut Flat) -> Result<
         Some(b'{') => {
             let object: Members<'_> = serde_json::from_str(raw.get()).map_err(bad)?;
             if let Some(twice) = object.twice {
-                return Err(FieldError::new(Some(&inner(&twice)), "is there twice"));
+                return Err(FieldError::new(Some(&inner(&cited(&twice))), "is there twice"));
             }
             return object
                 .members

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::bodies::{
-    ContactFields, FeedbackFields, ServiceFields, SurveyFields, TodoFields, TouchpointFields,
+    ContactFields, FeedbackFields, MeasurementFields, ServiceFields, SurveyFields, TodoFields,
+    TouchpointFields,
 };
 use super::error::FieldError;
 use super::fact_id::{self, RowKey};
@@ -32,6 +33,7 @@ pub(crate) struct RecordFile {
     opportunity: Option<OpportunityFields>,
     service: Option<ServiceFields>,
     feedback: Option<FeedbackFields>,
+    measurement: Option<MeasurementFields>,
     survey: Option<SurveyFields>,
     observed: Option<Field<Moment>>,
     actor: Option<Field<String>>,
@@ -62,6 +64,7 @@ enum Kind {
     Opportunity(OpportunityFields),
     Service(ServiceFields),
     Feedback(FeedbackFields),
+    Measurement(MeasurementFields),
     Survey(SurveyFields),
 }
 
@@ -105,13 +108,14 @@ impl RecordFile {
             self.opportunity.map(Kind::Opportunity),
             self.service.map(Kind::Service),
             self.feedback.map(Kind::Feedback),
+            self.measurement.map(Kind::Measurement),
             self.survey.map(Kind::Survey),
         ];
         let mut kinds = kinds.into_iter().flatten();
         let (Some(kind), None) = (kinds.next(), kinds.next()) else {
             return Err(
                 "a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, \
-                        `subscription`, `opportunity`, `service`, `feedback` and `survey`"
+                        `subscription`, `opportunity`, `service`, `feedback`, `measurement` and `survey`"
                     .to_owned(),
             );
         };
@@ -124,6 +128,9 @@ impl RecordFile {
         }
         if let Kind::Profile(fields) = &kind {
             check_profile(fields)?;
+        }
+        if let Kind::Measurement(fields) = &kind {
+            fields.check()?;
         }
         let once = self.once.is_some_and(|once| once.value);
         if once && !kind.is_state() {
@@ -188,6 +195,7 @@ impl Kind {
             Self::Opportunity(_) => "opportunity",
             Self::Service(_) => "service",
             Self::Feedback(_) => "feedback",
+            Self::Measurement(_) => "measurement",
             Self::Survey(_) => "survey",
         }
     }
@@ -201,7 +209,11 @@ impl Kind {
             | Self::Subscription(_)
             | Self::Opportunity(_)
             | Self::Service(_) => true,
-            Self::Touchpoint(_) | Self::Invoice(_) | Self::Feedback(_) | Self::Survey(_) => false,
+            Self::Touchpoint(_)
+            | Self::Invoice(_)
+            | Self::Feedback(_)
+            | Self::Measurement(_)
+            | Self::Survey(_) => false,
         }
     }
 
@@ -216,6 +228,7 @@ impl Kind {
             | Self::Touchpoint(_)
             | Self::Invoice(_)
             | Self::Feedback(_)
+            | Self::Measurement(_)
             | Self::Survey(_) => false,
         }
     }
@@ -231,6 +244,7 @@ impl Kind {
             Self::Opportunity(fields) => fields.body(context)?,
             Self::Service(fields) => fields.body(context)?,
             Self::Feedback(fields) => fields.body(context)?,
+            Self::Measurement(fields) => fields.body(context)?,
             Self::Survey(fields) => fields.body(context)?,
         };
         Ok(vec![body.into()])
@@ -336,6 +350,7 @@ impl Reads for Record {
             Kind::Opportunity(fields) => fields.reads(columns),
             Kind::Service(fields) => fields.reads(columns),
             Kind::Feedback(fields) => fields.reads(columns),
+            Kind::Measurement(fields) => fields.reads(columns),
             Kind::Survey(fields) => fields.reads(columns),
         }
     }

@@ -20,15 +20,18 @@ pub(super) async fn run(common: &Common, clock: Arc<dyn Clock>) -> Result<ExitCo
     let cannot = |error: std::io::Error| Failure::failed(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
-    let app = App::open(
-        Options {
-            data: data.clone(),
-            config,
-            serve: true,
-        },
-        Arc::clone(&clock),
-    )
-    .await?;
+    let options = Options {
+        data: data.clone(),
+        config,
+        serve: true,
+    };
+    // A broker that does not answer is asked for a while: whoever stops us then is heard.
+    let app = tokio::select! {
+        biased;
+        _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+        _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+        app = App::open(options, Arc::clone(&clock)) => app?,
+    };
     // Before it is said that it serves: who reads that may come at once.
     let listener = match socket::bind(&data) {
         Ok(listener) => listener,

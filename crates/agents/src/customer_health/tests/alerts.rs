@@ -21,7 +21,7 @@ fn an_alert_is_raised_to_both_pipeline_agents() {
             tells at-risk of customer/c91: {"band":"akut","customer":"Nittioett NK","customerId":"c91","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
             gives pipeline at-risk-alert (at-risk/c91): {"customerId":"c91","name":"Nittioett NK","reasons":["91 dagar sedan senaste kontakt (gräns 90)"],"severity":3,"valueAtRisk":[{"amount":"750.00","currency":"EUR"}]}
             asks salj/pipeline-agent at-risk-alert (at-risk/c91) until 2025-09-04T10:00:00Z: Nittioett NK är i riskzonen (Akut): 91 dagar sedan senaste kontakt (gräns 90). Värde i riskzonen: 750 EUR.
-            tells health-summary of all: {"alerted":["c91"],"asOf":"2025-09-01","customers":{"at_risk":0,"critical":1,"healthy":0,"neutral":0,"not_scored":0,"total_managed":1},"damped":[],"expansion":{"customers":0,"recurringMonthly":[],"recurringMonthlyBefore":[],"won":[]},"nps":{"detractors":0,"passives":0,"promoters":0,"score":null},"recovered":[],"retention":{"base":1,"kept":1,"lost":0,"new":0,"percent":"100.00"}}"#]],
+            tells health-summary of all: {"alerted":["c91"],"asOf":"2025-09-01","customers":{"at_risk":0,"critical":1,"healthy":0,"neutral":0,"not_scored":0,"total_managed":1},"damped":[],"expansion":{"customers":0,"recurringMonthly":[],"recurringMonthlyBefore":[],"won":[]},"nps":{"detractors":0,"margin":null,"n":0,"passives":0,"promoters":0,"score":null},"recovered":[],"retention":{"base":1,"kept":1,"lost":0,"new":0,"percent":"100.00"}}"#]],
     );
 }
 

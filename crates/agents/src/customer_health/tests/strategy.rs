@@ -70,6 +70,8 @@ fn strategy_metrics_tell_who_stayed_and_what_grew() {
           },
           "nps": {
             "detractors": 0,
+            "margin": 53,
+            "n": 3,
             "passives": 1,
             "promoters": 2,
             "score": 67
@@ -88,7 +90,7 @@ fn strategy_metrics_tell_who_stayed_and_what_grew() {
         3 aktiva kunder 2025-09-01: netto 12 färre än utgångsläget, målet hittills i år är 6,68. 75 % av förra årets kunder är kvar.
         Hälsa: 2 friska, 0 neutrala, 0 i riskzonen, 1 akuta; 0 öppna larm
         Nya på ett år: 0, tappade: 1
-        NPS: 67
+        NPS: 67 (±53, 3 svar)
         Återkommande per månad: 2 500 SEK (för ett år sedan 2 000 SEK)
         Vunnet på ett år: 5 000 SEK hos 1 kund"#]]
     .assert_eq(finished.report().text.as_ref().unwrap());

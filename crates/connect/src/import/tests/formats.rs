@@ -132,9 +132,9 @@ fn json_that_cannot_be_read_as_a_whole() {
     let mapping = format!("format: json\npath: data.orders{ORDERS}");
     check(
         &mapping,
-        r#"{"data": {"orders": [], "orders": [1]}}"#,
+        r#"{"data": {"orders": [], "orders": [1], "x": 1, "x": 2}}"#,
         expect![[r#"
-            error: orders.txt: has `orders` twice
+            error: orders.txt: has `x` twice in the object around `orders`
             hint: `path` in the mapping names the way to the array, `data.customers`
         "#]],
     );

@@ -85,6 +85,33 @@ records:
 }
 
 #[test]
+fn measurements_are_numbers_or_words() {
+    let mapping = format!(
+        "{HEAD}
+records:
+  - measurement: {{metric: {{value: logins}}, number: logins, user: who, user_type: {{value: konsulent}}}}
+    only: logins
+  - measurement: {{metric: {{value: sentiment}}, word: mood}}
+    only: mood
+  - measurement: {{metric: {{value: share}}, number: {{column: share, decimal: \",\"}}}}
+    only: share
+"
+    );
+    let rows = "id;day;who;logins;mood;share\n7;2024-01-31;Bo;3;;\n7;2024-01-31;;;negative;0,40\n7;2024-02-01;;NaN;;\n7;2024-02-01;;;;1e400\n";
+    check(
+        &mapping.replace("format: csv", "format: csv\ndelimiter: \";\""),
+        rows,
+        expect![[r#"
+            7 2024-01-30T23:00:00Z CRM/Bo {"kind":"measurement","metric":"logins","reading":{"number":"3"},"user":"Bo","userType":"konsulent"}
+            7 2024-01-30T23:00:00Z CRM/Anna {"kind":"measurement","metric":"sentiment","reading":{"word":"negative"}}
+            7 2024-01-30T23:00:00Z CRM/Anna {"kind":"measurement","metric":"share","reading":{"number":"0.40"}}
+            orders.txt:4: column `logins`: `NaN` is not a number
+            orders.txt:5: column `share`: `1e400` is not a number
+        "#]],
+    );
+}
+
+#[test]
 fn todo_with_the_day_it_was_done() {
     let mapping = format!(
         "{HEAD}key: [key]

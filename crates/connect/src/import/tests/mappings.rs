@@ -114,13 +114,13 @@ fn records_are_whole() {
     check(
         "records:\n  - {}",
         expect![
-            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback` and `survey`"
+            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback`, `measurement` and `survey`"
         ],
     );
     check(
         "records:\n  - survey: {score: s}\n    feedback: {service: a, text: b}",
         expect![
-            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback` and `survey`"
+            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback`, `measurement` and `survey`"
         ],
     );
     check(
@@ -142,6 +142,14 @@ fn records_are_whole() {
         expect![
             "map.yaml:3: the survey has no `observed`, the day from which it was so; write it here or for the whole mapping"
         ],
+    );
+    check(
+        "records:\n  - measurement: {metric: m}",
+        expect!["map.yaml:2: the measurement says neither `number` nor `word`: one of them is what was read"],
+    );
+    check(
+        "records:\n  - measurement: {metric: m, number: n, word: w}",
+        expect!["map.yaml:2: the measurement has a `number` and a `word`: one of them is too much"],
     );
     check(
         "records:\n  - survey:\n      comment: c",
