@@ -28,7 +28,7 @@ pub use health_file::{
     Input, Linear, Missing, ModelKind, OverrideRule, RuleMissing, Stale, UNCLASSIFIED, When,
 };
 pub use lint::trigger as trigger_clash;
-pub use metric_file::{Direction, Fold, MetricDefinition, MetricFile, MetricSource};
+pub use metric_file::{Direction, Fold, FoldKind, MetricDefinition, MetricFile, MetricSource};
 pub use packs::{PACKS, Pack};
 pub use resolver::{Clause, Models, Resolved, Resolver, ResolverRule};
 pub use shipped::SHIPPED;

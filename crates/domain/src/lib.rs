@@ -13,6 +13,7 @@ pub mod health;
 pub mod icp;
 pub mod kpis;
 pub mod measure;
+pub mod measuring;
 pub mod metrics;
 pub mod money;
 pub mod money_flow;
