@@ -2,6 +2,7 @@
 
 mod alerts;
 mod check;
+mod explain;
 mod join;
 mod logbook;
 mod page;
@@ -24,10 +25,11 @@ use kunder_agent_core::task::Task;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{CustomerId, Fact};
-use kunder_domain::health::HealthRules;
+use kunder_domain::health::{CompiledModel, HealthRules};
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
+pub use explain::Explanation;
 pub use rows::{AT_RISK, HealthPage, HealthRow, LastContact, SuggestedContact};
 pub use strategy::{Expansion, GrowthGoal, Movement, Retention, StrategyMetrics, StrategyPage};
 pub use todos::TodoRow;
@@ -47,11 +49,14 @@ const MEETING_PROTOCOL: &str = "meeting-protocol";
 const ADD_TODO: &str = "add-todo";
 const FINISH_TODO: &str = "finish-todo";
 const LIST_TODOS: &str = "list-todos";
+const EXPLAIN: &str = "explain-health";
 
 /// Tells which customers need a contact, and why.
 pub struct CustomerHealth {
     definitions: Arc<Definitions>,
-    rules: HealthRules,
+    model: CompiledModel,
+    /// Of a rule model, by which all customers are checked.
+    rules: Option<HealthRules>,
     zone: TimeZone,
 }
 
@@ -70,6 +75,8 @@ pub enum Facts {
         as_of: Timestamp,
         undelivered: Vec<Undelivered>,
     },
+    /// One customer, now and before.
+    Explained(Box<explain::Explained>),
     /// The customers that a command of the log book is about.
     Customers(Vec<Customer>),
     /// Nothing to decide: this is the answer.
@@ -81,14 +88,21 @@ impl CustomerHealth {
     /// Where the definitions were not checked when they were loaded.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let rules = HealthRules::compile(&definitions.health.body).expect("rules are checked when loaded");
+        let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body)
+            .expect("models are checked when loaded");
+        let rules = HealthRules::compile(&definitions.health.body).ok();
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
             definitions,
+            model,
             rules,
             zone,
         }
+    }
+
+    fn rules(&self) -> &HealthRules {
+        self.rules.as_ref().expect("nothing else is gathered without rules")
     }
 
     async fn whole(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
@@ -176,6 +190,7 @@ impl Agent<Reader, Fact> for CustomerHealth {
     fn commands(&self) -> &'static [&'static str] {
         &[
             HEALTH_CHECK,
+            EXPLAIN,
             LOG_TOUCHPOINT,
             MEETING_PROTOCOL,
             ADD_TODO,
@@ -195,7 +210,15 @@ impl Agent<Reader, Fact> for CustomerHealth {
     }
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
-        match work.task.command().unwrap_or(HEALTH_CHECK) {
+        let command = work.task.command().unwrap_or(HEALTH_CHECK);
+        if self.rules.is_none() && command != EXPLAIN {
+            return Err(GatherError::Refused(format!(
+                "`{command}` runs rule models so far, and {} is weighted: ask for `{EXPLAIN}` of one customer",
+                self.model.id
+            )));
+        }
+        match command {
+            EXPLAIN => self.explained(work, reader).await,
             HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,
             LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO => self.one(work, reader).await,
@@ -221,6 +244,7 @@ impl Agent<Reader, Fact> for CustomerHealth {
             } => self.health_page(work, page, customers, current),
             Facts::Joined { as_of, .. } if is_strategy => self.join_strategy(work, *as_of),
             Facts::Joined { as_of, undelivered } => self.join_health(work, *as_of, undelivered),
+            Facts::Explained(explained) => Decision::done(self.explain(work, explained)),
             Facts::Customers(customers) => self.log(work, customers),
             Facts::Answer(report) => Decision::done((**report).clone()),
         }

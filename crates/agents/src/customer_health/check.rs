@@ -14,7 +14,7 @@ impl CustomerHealth {
     /// Judges a customer as it is at `as_of`.
     pub(super) fn judge(&self, customer: &Customer, as_of: Timestamp, locale: Locale) -> HealthRow {
         let metrics = Metrics::of(customer, day(as_of, &self.zone), &self.zone, &self.definitions);
-        let verdict = self.rules.check(&metrics.values());
+        let verdict = self.rules().check(&metrics.values());
         let band = verdict.band;
         HealthRow {
             customer: customer.name().to_owned(),
@@ -47,7 +47,7 @@ impl CustomerHealth {
     /// The severity alone.
     fn severity(&self, customer: &Customer, as_of: Timestamp) -> u8 {
         let metrics = Metrics::of(customer, day(as_of, &self.zone), &self.zone, &self.definitions);
-        self.rules.check(&metrics.values()).band.severity
+        self.rules().check(&metrics.values()).band.severity
     }
 
     /// Whether the customer's alert has to be opened or closed, by what this state of it says.

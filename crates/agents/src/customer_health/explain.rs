@@ -1,0 +1,387 @@
+//! `explain-health`: one customer's health, every point with where it comes from, and what changed (issue 4, point 5).
+
+mod sentence;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use kunder_agent_core::agent::{GatherError, Work};
+use kunder_agent_core::outcome::{Report, Status};
+use kunder_agent_core::task::Locale;
+use kunder_domain::customer::Customer;
+use kunder_domain::definitions::{Effect, Label};
+use kunder_domain::exact::{Exact, print_rows};
+use kunder_domain::fact::CustomerId;
+use kunder_domain::health::{
+    AppliedOverride, Change, CheckContext, CompiledModel, Contribution, HealthResult, Kept, OverrideReason,
+    Reading, Row, Snapshot, State, Why,
+};
+use kunder_domain::measuring::{Measured, measure};
+use kunder_domain::metrics::{Metrics, day};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{CustomerHealth, Facts};
+use crate::Reader;
+use crate::asked::{Asked, asked, moment, unavailable};
+use crate::evidence::{decided, sources};
+use crate::params::{Bad, Params};
+
+/// A customer is compared with itself so many days before, unless the task says `since`.
+const COMPARED_DAYS: i64 = 7;
+/// Languages of an explanation: it is said to the customer's own people, too.
+const LANGUAGES: [(&str, &str); 3] = [("sv", "sv"), ("en", "en"), ("nl", "nl")];
+
+/// The block `health` of an explanation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    pub customer: String,
+    pub customer_id: CustomerId,
+    /// The moment it is about.
+    pub as_of: Timestamp,
+    /// The model's id, version, and the hash of its file.
+    pub model: String,
+    pub version: u32,
+    pub hash: String,
+    /// 0 to 100 with six decimals; null where the model gives none.
+    pub score: Option<String>,
+    /// The band's key; null in every other state.
+    pub band: Option<String>,
+    /// `band`, `not_scored`, `unclassified` or `in_grace`.
+    pub state: String,
+    /// The state in words.
+    pub label: String,
+    /// They sum to the score, as printed too; exceptions that moved it are rows of their own.
+    pub contributions: Vec<ContributionRow>,
+    /// Rule models: the rules that hold, the deciding one first.
+    pub rules: Vec<RuleRow>,
+    pub overrides: Vec<OverrideRow>,
+    /// Share of the weight that rests on a value, 0 to 1.
+    pub coverage: String,
+    pub freshness: FreshnessRow,
+    /// Metrics without a usable value.
+    pub missing: Vec<String>,
+    /// Values that cannot be, and were not used.
+    pub refused: Vec<String>,
+    /// Null where nothing was known of the customer then.
+    pub change: Option<ChangeRow>,
+    /// One sentence to say aloud.
+    pub sentence: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ContributionRow {
+    /// The metric, or the exception's id.
+    pub input: String,
+    pub label: String,
+    /// Null for an exception.
+    pub group: Option<String>,
+    /// Points times weight, with six decimals at most.
+    pub contribution: String,
+    /// 0 to 100; null where it does not count.
+    pub points: Option<String>,
+    /// Its share of the score, 0 to 1.
+    pub weight: String,
+    /// What was read; null where nothing was.
+    pub value: Option<String>,
+    pub as_of: Option<Timestamp>,
+    pub source: Option<String>,
+    /// Observations it rests on.
+    pub n: Option<u64>,
+    /// `fresh`, `stale`, `missing`, and what the model makes of it: `stale_kept`, `missing_points` …
+    pub reading: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleRow {
+    pub rule: String,
+    pub because: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OverrideRow {
+    pub id: String,
+    /// `cap 50`, `floor 60`, `band at_risk`.
+    pub effect: String,
+    pub reason: String,
+    pub author: String,
+    pub expires: Option<Date>,
+    /// Whether it changed the score or the band.
+    pub changed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FreshnessRow {
+    /// The oldest value that counts.
+    pub oldest: Option<Timestamp>,
+    /// Share of the covered weight whose value is within its limit, 0 to 1.
+    pub fresh: String,
+    pub stale: Vec<String>,
+}
+
+/// The difference to an earlier moment, input by input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRow {
+    /// The day compared with.
+    pub since: Date,
+    pub from: String,
+    pub to: String,
+    /// Of the score; null where either has none.
+    pub difference: Option<String>,
+    /// The largest first; they sum to the difference, as printed too.
+    pub rows: Vec<ChangedInput>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedInput {
+    pub input: String,
+    pub before: String,
+    pub after: String,
+    pub difference: String,
+}
+
+/// A customer now and before.
+pub struct Explained {
+    customer: Customer,
+    as_of: Timestamp,
+    since: Timestamp,
+    before: Option<Customer>,
+}
+
+impl CustomerHealth {
+    /// Reads the customer as it is, and as it was.
+    pub(super) async fn explained(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
+        let as_of = moment(work, &self.zone);
+        let view = reader.view(as_of).await.map_err(unavailable)?;
+        let customer = match asked(work, view, reader).await? {
+            Asked::Customer(customer) => *customer,
+            Asked::Answer(report) => return Ok(Facts::Answer(report)),
+        };
+        let locale = work.task.locale();
+        let params = Params::new(&work.task.instruction.params, locale);
+        let since = match params.date(&["since"]).and_then(|since| language(&params, locale).map(|_| since)) {
+            Ok(since) => since,
+            Err(bad) => return Ok(Facts::Answer(bad)),
+        };
+        let today = day(as_of, &self.zone);
+        let since = since.or_else(|| today.checked_sub(COMPARED_DAYS.days()).ok());
+        let since = since
+            .and_then(|since| since.tomorrow().ok())
+            .and_then(|next| next.to_zoned(self.zone.clone()).ok())
+            .map_or(as_of, |end| end.timestamp().min(as_of));
+        let then = reader.view(since).await.map_err(unavailable)?;
+        let before = reader.customer(then, &customer.id).await.map_err(unavailable)?;
+        Ok(Facts::Explained(Box::new(Explained {
+            customer,
+            as_of,
+            since,
+            before,
+        })))
+    }
+
+    /// Says how the customer is, and why.
+    pub(super) fn explain(&self, work: &Work, explained: &Explained) -> Report {
+        let locale = work.task.locale();
+        let params = Params::new(&work.task.instruction.params, locale);
+        let language = match language(&params, locale) {
+            Ok(language) => language,
+            Err(bad) => return *bad,
+        };
+        let explanation = self.explanation(explained, language);
+        let mut report = Report::new(Status::Complete, explanation.sentence.clone());
+        report.text = Some(sentence::text(&explanation, language));
+        for refused in &explanation.refused {
+            report.block(refused.clone());
+        }
+        report.sources = sources([&explained.customer]);
+        report.definitions = vec![decided(&self.definitions.health), decided(&self.definitions.metrics)];
+        report.set("health", &explanation);
+        report
+    }
+
+    fn explanation(&self, explained: &Explained, language: &str) -> Explanation {
+        let customer = &explained.customer;
+        let model = &self.model;
+        let previous = explained.before.as_ref().map(|before| {
+            let measured = self.measured(before, explained.since);
+            Snapshot::of(&self.result(model, before, &measured, explained.since, None))
+        });
+        let measured = self.measured(customer, explained.as_of);
+        let result = self.result(model, customer, &measured, explained.as_of, previous.as_ref());
+        let change = previous.map(|previous| (previous.change_to(&Snapshot::of(&result)), explained.since));
+        let value = |metric: &str| measured.values.get(metric).and_then(|one| one.value.number());
+        let rules = result.rules.iter().map(|rule| RuleRow {
+            rule: rule.id.clone(),
+            because: rule.because_of(&value).in_locale(language).to_owned(),
+        });
+        let mut explanation = Explanation {
+            customer: customer.name().to_owned(),
+            customer_id: customer.id.clone(),
+            as_of: explained.as_of,
+            model: model.id.clone(),
+            version: model.version,
+            hash: model.hash.clone(),
+            score: result.printed_score(),
+            band: result.band().map(|band| band.key.clone()),
+            state: state(&result.state).to_owned(),
+            label: self.label(&result, language),
+            contributions: self.contributions(&result, language),
+            rules: rules.collect(),
+            overrides: result.overrides.iter().map(|one| override_row(one, language)).collect(),
+            coverage: result.coverage.printed(),
+            freshness: FreshnessRow {
+                oldest: result.freshness.oldest,
+                fresh: result.freshness.fresh.printed(),
+                stale: result.freshness.stale.iter().map(|&name| name.to_owned()).collect(),
+            },
+            missing: result.missing.iter().map(|&name| name.to_owned()).collect(),
+            refused: measured.refused.clone(),
+            change: change.map(|(change, since)| self.change_row(&change, since)),
+            sentence: String::new(),
+        };
+        explanation.sentence = sentence::sentence(&explanation, &result.state, language);
+        explanation
+    }
+
+    /// The metrics of a customer at a moment.
+    pub(super) fn measured(&self, customer: &Customer, at: Timestamp) -> Measured<'_> {
+        let built_in = Metrics::of(customer, day(at, &self.zone), &self.zone, &self.definitions);
+        measure(customer, &self.definitions.metrics.body, &built_in, at, &self.zone)
+    }
+
+    fn result<'a>(
+        &'a self,
+        model: &'a CompiledModel,
+        customer: &Customer,
+        measured: &'a Measured<'_>,
+        at: Timestamp,
+        previous: Option<&'a Snapshot>,
+    ) -> HealthResult<'a> {
+        let context = CheckContext {
+            now: at,
+            today: day(at, &self.zone),
+            customer_since: customer.first_observed.map(|first| day(first, &self.zone)),
+            previous,
+            overrides: &[],
+        };
+        model.check(&measured.values, &context)
+    }
+
+    fn label(&self, result: &HealthResult<'_>, language: &str) -> String {
+        match &result.state {
+            State::Band(band) => band.label.in_locale(language).to_owned(),
+            State::NotScored(_) => sentence::pick(language, "Ej bedömd", "Not scored", "Niet beoordeeld").to_owned(),
+            State::Unclassified => sentence::pick(language, "Oklassad", "Unclassified", "Niet ingedeeld").to_owned(),
+            State::InGrace { .. } => sentence::pick(language, "Ny kund", "New customer", "Nieuwe klant").to_owned(),
+        }
+    }
+
+    fn contributions(&self, result: &HealthResult<'_>, language: &str) -> Vec<ContributionRow> {
+        let printed = result.printed_contributions();
+        let rows = result.contributions.iter().zip(printed);
+        rows.map(|(row, contribution)| self.contribution(row, contribution, language)).collect()
+    }
+
+    fn contribution(&self, row: &Contribution<'_>, contribution: String, language: &str) -> ContributionRow {
+        let (input, group) = match row.row {
+            Row::Input { metric, group } => (metric, Some(group.to_owned())),
+            Row::Override(id) => (id, None),
+        };
+        ContributionRow {
+            input: input.to_owned(),
+            label: self.metric_label(input, language),
+            group,
+            contribution,
+            points: row.points.as_ref().map(Exact::printed),
+            weight: row.weight.printed(),
+            value: row.measure.map(|one| one.value.to_string()),
+            as_of: row.measure.map(|one| one.as_of),
+            source: row.measure.map(|one| one.source.clone()),
+            n: row.measure.map(|one| one.n),
+            reading: reading(row.reading).to_owned(),
+        }
+    }
+
+    fn metric_label(&self, metric: &str, language: &str) -> String {
+        let known = self.definitions.metrics.body.find(metric);
+        known.map_or_else(|| metric.to_owned(), |metric| metric.label.in_locale(language).to_owned())
+    }
+
+    fn change_row(&self, change: &Change, since: Timestamp) -> ChangeRow {
+        let kept = |kept: &Kept| match kept {
+            Kept::Band(key) => key.clone(),
+            Kept::NotScored => "not_scored".to_owned(),
+            Kept::Unclassified => "unclassified".to_owned(),
+            Kept::InGrace => "in_grace".to_owned(),
+        };
+        let differences: Vec<Exact> = change.rows.iter().map(|row| row.difference.clone()).collect();
+        let printed = print_rows(&differences, &Exact::sum(&differences));
+        let rows = change.rows.iter().zip(printed);
+        ChangeRow {
+            since: day(since, &self.zone),
+            from: kept(&change.from),
+            to: kept(&change.to),
+            difference: change.difference.as_ref().map(Exact::printed),
+            rows: rows
+                .map(|(row, difference)| ChangedInput {
+                    input: row.name.rsplit('/').next().unwrap_or(&row.name).to_owned(),
+                    before: row.before.printed(),
+                    after: row.after.printed(),
+                    difference,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn override_row(applied: &AppliedOverride<'_>, language: &str) -> OverrideRow {
+    OverrideRow {
+        id: applied.id.to_owned(),
+        effect: match applied.effect {
+            Effect::Cap(points) => format!("cap {points}"),
+            Effect::Floor(points) => format!("floor {points}"),
+            Effect::Band(key) => format!("band {key}"),
+        },
+        reason: match applied.reason {
+            OverrideReason::Label(label) => Label::in_locale(label, language).to_owned(),
+            OverrideReason::Text(text) => text.to_owned(),
+        },
+        author: applied.author.to_owned(),
+        expires: applied.expires,
+        changed: applied.changed,
+    }
+}
+
+fn state(state: &State<'_>) -> &'static str {
+    match state {
+        State::Band(_) => "band",
+        State::NotScored(Why::Missing(_) | Why::Coverage { .. }) => "not_scored",
+        State::Unclassified => "unclassified",
+        State::InGrace { .. } => "in_grace",
+    }
+}
+
+fn reading(reading: Reading) -> &'static str {
+    match reading {
+        Reading::Fresh => "fresh",
+        Reading::StaleKept => "stale_kept",
+        Reading::StalePoints => "stale_points",
+        Reading::StaleExcluded => "stale_excluded",
+        Reading::MissingPoints => "missing_points",
+        Reading::MissingExcluded => "missing_excluded",
+        Reading::MissingFails => "missing_fails",
+        Reading::Override => "override",
+    }
+}
+
+/// The language that the task asks for, else that of its locale.
+fn language(params: &Params<'_>, locale: Locale) -> Result<&'static str, Bad> {
+    let asked = params.word(&["language"], &LANGUAGES)?;
+    Ok(asked.unwrap_or_else(|| locale.pick("sv", "en")))
+}

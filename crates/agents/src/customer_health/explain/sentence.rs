@@ -1,0 +1,157 @@
+//! An explanation in words: one sentence to say aloud, and a table of every point, in Swedish, English or Dutch.
+
+use std::fmt::Write as _;
+
+use kunder_domain::exact::Exact;
+use kunder_domain::health::{State, Why};
+
+use super::{ChangeRow, ContributionRow, Explanation};
+
+/// The text in this language; English where it is neither of the others.
+pub(super) fn pick<'t>(language: &str, sv: &'t str, en: &'t str, nl: &'t str) -> &'t str {
+    match language {
+        "sv" => sv,
+        "nl" => nl,
+        _ => en,
+    }
+}
+
+/// How the customer is, the first reason, and what changed.
+pub(super) fn sentence(explanation: &Explanation, state: &State<'_>, language: &str) -> String {
+    let mut sentence = match (state, &explanation.score) {
+        (State::Band(_), Some(score)) => scored(explanation, score, language),
+        (State::Band(_), None) => {
+            let because = explanation.rules.first().map_or_else(
+                || pick(language, "ingen regel slår till", "no rule holds", "geen regel slaat aan"),
+                |rule| rule.because.as_str(),
+            );
+            format!("{}: {} – {because}", explanation.customer, explanation.label)
+        }
+        (State::NotScored(why), _) => not_scored(explanation, why, language),
+        (State::Unclassified, _) => {
+            let why = pick(language, "ingen regel passar", "no rule fits", "geen regel past");
+            format!("{}: {} – {why}", explanation.customer, explanation.label)
+        }
+        (State::InGrace { until }, _) => {
+            let from = pick(language, "bedöms från", "is scored from", "wordt beoordeeld vanaf");
+            format!("{}: {} – {from} {until}", explanation.customer, explanation.label)
+        }
+    };
+    if let Some(change) = &explanation.change {
+        sentence.push_str(&changed(change, language));
+    }
+    sentence.push('.');
+    sentence
+}
+
+fn scored(explanation: &Explanation, score: &str, language: &str) -> String {
+    let of = pick(language, "poäng av 100", "points of 100", "punten van 100");
+    let head = format!("{}: {}, {score} {of}", explanation.customer, explanation.label);
+    match costliest(&explanation.contributions) {
+        Some(row) => {
+            let costs = pick(language, "mest drar ner", "most is lost on", "het meest kost");
+            let value = row.value.as_deref().unwrap_or("–");
+            format!("{head}; {costs} {} ({value})", row.label)
+        }
+        None => head,
+    }
+}
+
+/// The input on which most points are lost.
+fn costliest(rows: &[ContributionRow]) -> Option<&ContributionRow> {
+    let number = |text: &str| text.parse::<Exact>().ok();
+    let lost = |row: &ContributionRow| {
+        let points = number(row.points.as_deref()?)?;
+        Some(Exact::whole(100).minus(&points).times(&number(&row.weight)?))
+    };
+    let costs = rows.iter().filter_map(|row| Some((lost(row)?, row)));
+    let costs = costs.filter(|(lost, _)| !lost.is_zero() && !lost.is_negative());
+    costs.max_by(|one, other| one.0.cmp(&other.0)).map(|(_, row)| row)
+}
+
+fn not_scored(explanation: &Explanation, why: &Why, language: &str) -> String {
+    let head = format!("{}: {}", explanation.customer, explanation.label);
+    let lacks = pick(language, "det saknas", "missing are", "er ontbreekt");
+    let missing = explanation.missing.join(", ");
+    match why {
+        Why::Missing(names) => format!("{head} – {lacks} {}", names.join(", ")),
+        Why::Coverage { is, needs } => {
+            let rests = pick(
+                language,
+                "bara en del av underlaget finns",
+                "only a part of the weight rests on values",
+                "maar een deel van het gewicht is bekend",
+            );
+            let needed = pick(language, "som krävs", "needed", "nodig");
+            format!("{head} – {rests} ({} / {} {needed}); {lacks} {missing}", is.printed(), needs.printed())
+        }
+    }
+}
+
+fn changed(change: &ChangeRow, language: &str) -> String {
+    let since = pick(language, "sedan", "since", "sinds");
+    let unchanged = pick(language, "oförändrat", "unchanged", "ongewijzigd");
+    match &change.difference {
+        Some(difference) if difference == "0" => format!("; {unchanged} {since} {}", change.since),
+        Some(difference) => {
+            let plus = if difference.starts_with('-') { "" } else { "+" };
+            format!("; {plus}{difference} {since} {}", change.since)
+        }
+        None if change.from == change.to => format!("; {unchanged} {since} {}", change.since),
+        None => format!("; {} {} {}, {}", pick(language, "var", "was", "was"), change.from, pick(language, "den", "on", "op"), change.since),
+    }
+}
+
+/// The sentence, and every row.
+pub(super) fn text(explanation: &Explanation, language: &str) -> String {
+    let mut text = format!("{}\n", explanation.sentence);
+    let _ = writeln!(text, "{} {} ({})", explanation.model, explanation.version, explanation.hash);
+    for rule in &explanation.rules {
+        let _ = writeln!(text, "  {}: {}", rule.rule, rule.because);
+    }
+    let width = explanation.contributions.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
+    for row in &explanation.contributions {
+        let _ = writeln!(text, "{}", line(row, width));
+    }
+    if let (Some(score), false) = (&explanation.score, explanation.contributions.is_empty()) {
+        let sum = pick(language, "summa", "sum", "som");
+        let _ = writeln!(text, "  {sum:<width$}  {score:>10}");
+    }
+    for one in &explanation.overrides {
+        let until = one.expires.map(|day| format!(" – {day}")).unwrap_or_default();
+        let _ = writeln!(text, "  {}: {}, {} ({}{until})", one.id, one.effect, one.reason, one.author);
+    }
+    let (coverage, fresh) = (
+        pick(language, "täckning", "coverage", "dekking"),
+        pick(language, "färskt", "fresh", "actueel"),
+    );
+    let _ = write!(text, "{coverage} {}, {fresh} {}", explanation.coverage, explanation.freshness.fresh);
+    if let Some(change) = explanation.change.as_ref().filter(|change| !change.rows.is_empty()) {
+        let since = pick(language, "ändrat sedan", "changed since", "gewijzigd sinds");
+        let _ = write!(text, "\n{since} {}:", change.since);
+        for row in &change.rows {
+            let _ = write!(text, "\n  {}: {} → {} ({})", row.input, row.before, row.after, row.difference);
+        }
+    }
+    text
+}
+
+/// `queries a week       15  75 × 0.2  12 (App, 2026-11-25, n 2)`.
+fn line(row: &ContributionRow, width: usize) -> String {
+    let points = row.points.as_deref().unwrap_or("–");
+    let mut line = format!(
+        "  {:<width$}  {:>10}  {points} × {}",
+        row.label, row.contribution, row.weight
+    );
+    match (&row.value, row.as_of, &row.source) {
+        (Some(value), Some(as_of), Some(source)) => {
+            let n = row.n.unwrap_or_default();
+            let _ = write!(line, "  {value} ({source}, {}, n {n})", as_of.strftime("%F"));
+        }
+        _ => {}
+    }
+    if row.reading != "fresh" && row.reading != "override" {
+        let _ = write!(line, "  [{}]", row.reading.replace('_', " "));
+    }
+    line
+}
