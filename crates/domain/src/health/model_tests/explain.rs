@@ -335,3 +335,18 @@ fn a_customer_of_several_types_is_the_mean_over_its_users() {
             coverage 1 fresh 1 missing ["cv_created", "retention_day_7", "retention_day_30", "feature_adoption", "first_participant_added", "first_report_made", "consultants"] stale []"#]],
     );
 }
+
+/// What is too old to be scored is too old for an exception, which would else last for ever.
+#[test]
+fn an_exception_ends_with_the_value_it_rests_on() {
+    let gitlab = model("gitlab");
+    let holds = |days: i64| {
+        let values =
+            format!("license_utilization=90 user_engagement=0.9 scm_adoption=green csm_sentiment=red@{days}");
+        let measures = measures(&values);
+        let result = gitlab.check(&measures, &context());
+        (result.overrides.len(), result.band().map(|band| band.key.clone()))
+    };
+    assert_eq!(holds(120), (1, Some("red".to_owned())));
+    assert_eq!(holds(121), (0, Some("green".to_owned())));
+}
