@@ -7,6 +7,7 @@ mod amount;
 mod check;
 mod check_health;
 mod check_metrics;
+mod check_weighted;
 mod error;
 mod file;
 mod health_file;

@@ -230,16 +230,42 @@ else: { active: a }
 
     #[test]
     fn rules_that_may_meet_need_an_order() {
-        check("from: 30, to: 100", "from: 30, to: 101", expect![[""]]);
-        check(", { field: employees, to: 100 }", "", expect![[""]]);
-        check("is: union", "from: 3", expect![[""]]);
+        check(
+            "from: 30, to: 100",
+            "from: 30, to: 101",
+            expect![[
+                r#"resolver.yaml:9: the rules "unions" and "large" may match one customer; give each an `order` of its own"#
+            ]],
+        );
+        check(
+            ", { field: employees, to: 100 }",
+            "",
+            expect![[
+                r#"resolver.yaml:12: the rules "large" and "sports" may match one customer; give each an `order` of its own"#
+            ]],
+        );
+        check("is: union", "from: 3", expect!["loads"]);
         check(
             "    when: [{ field: employees, from: 100 }]",
             "    order: 2\n    when: []",
-            expect![[""]],
+            expect![[r#"
+                resolver.yaml:9: the rules "unions" and "large" may match one customer; give each an `order` of its own
+                resolver.yaml:13: the rules "large" and "sports" may match one customer; give each an `order` of its own"#]],
         );
-        check("shadow: [b]", "shadow: [a, d]", expect![[""]]);
-        check("from: 30, to: 100", "from: 100, to: 30", expect![[""]]);
+        check(
+            "shadow: [b]",
+            "shadow: [a, d]",
+            expect![[r#"
+            resolver.yaml:6: there is no model "d"; use one of a, b, c
+            resolver.yaml:6: the model "a" is active and a shadow; name it once"#]],
+        );
+        check(
+            "from: 30, to: 100",
+            "from: 100, to: 30",
+            expect![[
+                r#"resolver.yaml:6: a clause of rule "unions" is no condition; write a field with `is`, or with `from`, `to` or both"#
+            ]],
+        );
     }
 
     #[test]

@@ -65,10 +65,15 @@ impl Ranges {
         };
         let mut found = Vec::new();
         if let (Some(min), Some(first)) = (metric.min, ranges.first())
-            && first
+            && let Some(from) = first
                 .from
-                .is_some_and(|from| from > min.0 || (from == min.0 && first.open))
+                .filter(|from| *from > min.0 || (*from == min.0 && first.open))
         {
+            let values = if metric.whole && from == min.0 + Decimal::ONE {
+                format!("{min} has")
+            } else {
+                format!("values from {min} to {from} have")
+            };
             found.push((Clash::Hole, format!("{values} no points in the source")));
         }
         for pair in ranges.windows(2) {
@@ -142,7 +147,7 @@ fn range(text: &str, points: Decimal) -> Option<Range> {
     let number = |text: &str| {
         let number: Decimal = text.trim().parse().ok()?;
         Some(if percent {
-            number / Decimal::ONE_HUNDRED
+            (number / Decimal::ONE_HUNDRED).normalize()
         } else {
             number
         })

@@ -22,10 +22,10 @@ fn the_shipped_folders_have_the_known_defects_of_the_seeds_and_no_others() {
     expect![[r#"
         boekhouding/warning: health.yaml:29: queries_per_week: 10 is in two ranges of the source, 0-10 and 10-50; D-02 settles it
         boekhouding/warning: health.yaml:29: queries_per_week: 50 is in two ranges of the source, 10-50 and 50+; D-02 settles it
-        boekhouding/warning: health.yaml:35: features_used_28d: values from 0 up to 1-2 have no points in the source; D-01 settles it
+        boekhouding/warning: health.yaml:35: features_used_28d: 0 has no points in the source; D-01 settles it
         boekhouding/warning: health.yaml:42: logins_per_week: values between 2 and 3 have no points in the source; D-02 settles it
         boekhouding/warning: health.yaml:42: logins_per_week: 5 is in two ranges of the source, 3-5 and 5+; D-02 settles it
-        boekhouding/warning: health.yaml:49: email_open_rate: 0.50 is in two ranges of the source, 20-50% and 50%+; D-02 settles it
+        boekhouding/warning: health.yaml:49: email_open_rate: 0.5 is in two ranges of the source, 20-50% and 50%+; D-02 settles it
         boekhouding/warning: health.yaml:49: email_open_rate: the source does not say what holds when no mails were sent; D-30 settles it
         boekhouding/warning: health.yaml:61: ticket_sentiment: the source does not say what holds when no sentiment is known; D-30 settles it
         boekhouding/warning: health.yaml:65: the band "critical" is reached only through cases of which the source does not speak: by its ranges, scores run from 46.25 to 100; D-01 settles it
@@ -214,7 +214,7 @@ fn weights_bands_and_metrics_that_are_wrong() {
         file,
         "range: [80, 100]",
         "range: [80, 99]",
-        expect!["health.yaml:28: the highest band ends at 99; let it end at 100"],
+        expect!["health.yaml:84: the highest band ends at 99; let it end at 100"],
     );
     check(
         "boekhouding",
@@ -314,7 +314,7 @@ fn bands_that_no_score_reaches() {
     assert_eq!(said(&files), "loads");
     let text = files.get_mut("health.yaml").unwrap();
     *text = text.replace("effect: { band: red }", "effect: { cap: 50 }");
-    expect![[r#"health.yaml:50: the band "red" is unreachable: scores run from 50 to 100; decide it, and name the decision in `settled: { unreachable: … }`"#]].assert_eq(&said(&files));
+    expect![[r#"health.yaml:103: the band "red" is unreachable: scores run from 50 to 100; decide it, and name the decision in `settled: { unreachable: … }`"#]].assert_eq(&said(&files));
     let text = files.get_mut("health.yaml").unwrap();
     *text = text.replace("effect: { cap: 50 }", "effect: { cap: 49.9 }");
     assert_eq!(said(&files), "loads");
