@@ -41,7 +41,8 @@ const COMMANDS: &[&str] = &["brief", "story"];
 /// Fetches all that is known of a customer.
 pub struct CustomerFetching {
     definitions: Arc<Definitions>,
-    health: HealthRules,
+    /// Of a rule model.
+    health: Option<HealthRules>,
     zone: TimeZone,
 }
 
@@ -57,8 +58,7 @@ impl CustomerFetching {
     /// On definitions that were not checked when they were loaded.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let health = HealthRules::compile(&definitions.health.body)
-            .expect("loading the definitions compiled the health model");
+        let health = HealthRules::compile(&definitions.health.body).ok();
         let zone = TimeZone::get(&definitions.organisation.body.time_zone).unwrap_or(TimeZone::UTC);
         Self {
             definitions,
@@ -89,6 +89,12 @@ impl Agent<Reader, Fact> for CustomerFetching {
     }
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<FetchingFacts, GatherError> {
+        if self.health.is_none() {
+            return Err(GatherError::Refused(format!(
+                "a brief tells health by a rule model so far, and {} is weighted",
+                self.definitions.health.header.id
+            )));
+        }
         let view = reader.view(moment(work, &self.zone)).await.map_err(unavailable)?;
         Ok(match asked(work, view, reader).await? {
             Asked::Customer(mut customer) => {

@@ -102,7 +102,9 @@ impl CustomerHealth {
     }
 
     fn rules(&self) -> &HealthRules {
-        self.rules.as_ref().expect("nothing else is gathered without rules")
+        self.rules
+            .as_ref()
+            .expect("nothing else is gathered without rules")
     }
 
     async fn whole(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {

@@ -187,6 +187,14 @@ pub fn definitions(folder: Option<&Path>) -> Result<(Arc<Definitions>, String), 
     let Some(folder) = folder else {
         return Ok((Arc::new(Definitions::shipped()), "shipped (satori)".to_owned()));
     };
+    let files = definition_files(folder)?;
+    let definitions =
+        Definitions::parse_over_shipped(&files).map_err(|errors| Failure::usage(errors.to_string()))?;
+    Ok((Arc::new(definitions), folder.display().to_string()))
+}
+
+/// The YAML files of a folder, by name.
+pub(crate) fn definition_files(folder: &Path) -> Result<BTreeMap<String, String>, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::usage(format!(
             "cannot read the definitions in {}: {error}",
@@ -208,6 +216,5 @@ pub fn definitions(folder: Option<&Path>) -> Result<(Arc<Definitions>, String), 
             files.insert(name, std::fs::read_to_string(&path).map_err(unreadable)?);
         }
     }
-    let definitions = Definitions::parse(&files).map_err(|errors| Failure::usage(errors.to_string()))?;
-    Ok((Arc::new(definitions), folder.display().to_string()))
+    Ok(files)
 }

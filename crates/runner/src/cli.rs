@@ -1,11 +1,13 @@
 //! The command line: what can be asked for, where data and errors go, and the exit codes.
 
 mod ask;
+mod definitions;
 mod demo;
 mod digest;
 mod dlq;
 mod events;
 mod failure;
+mod health;
 mod import;
 mod notes;
 mod output;
@@ -88,6 +90,12 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// How a customer is, and why
+    #[command(subcommand)]
+    Health(health::HealthCommand),
+    /// The files of rules: check them
+    #[command(subcommand)]
+    Definitions(definitions::DefinitionsCommand),
     /// Note a meeting, call or mail with a customer
     Log(notes::LogArgs),
     /// Todos of customers
@@ -212,6 +220,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             output::line(&format!("{written} files written to {}", out.display()));
             Ok(ExitCode::SUCCESS)
         }
+        Command::Health(command) => health::run(&common, command, clock).await,
+        Command::Definitions(command) => definitions::run(&common, command),
         Command::Log(args) => notes::log(&common, args, clock).await,
         Command::Todo(args) => notes::todo(&common, args, clock).await,
         Command::Doctor => serve::doctor(&common, clock).await,

@@ -38,7 +38,8 @@ impl<'a> Sheet<'a> {
         let today = day(at, zone);
         let flow = MoneyFlow::of(customer, today, zone, &definitions.pipeline.body);
         let metrics = Metrics::with_flow(customer, today, zone, definitions, &flow);
-        let verdict = agent.health.check(&metrics.values());
+        let rules = agent.health.as_ref().expect("nothing is gathered without rules");
+        let verdict = rules.check(&metrics.values());
         let checklist = Checklist::of(customer, &definitions.onboarding.body);
         Self {
             customer,

@@ -3,7 +3,7 @@
 mod sentence;
 
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Locale;
@@ -17,6 +17,7 @@ use kunder_domain::health::{
 };
 use kunder_domain::measuring::{Measured, measure};
 use kunder_domain::metrics::{Metrics, day};
+use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,8 @@ pub struct ContributionRow {
     /// What was read; null where nothing was.
     pub value: Option<String>,
     pub as_of: Option<Timestamp>,
+    /// Its day where the organisation is.
+    pub day: Option<Date>,
     pub source: Option<String>,
     /// Observations it rests on.
     pub n: Option<u64>,
@@ -130,6 +133,8 @@ pub struct ChangeRow {
     /// The day compared with.
     pub since: Date,
     pub from: String,
+    /// In words.
+    pub from_label: String,
     pub to: String,
     /// Of the score; null where either has none.
     pub difference: Option<String>,
@@ -141,6 +146,7 @@ pub struct ChangeRow {
 #[serde(rename_all = "camelCase")]
 pub struct ChangedInput {
     pub input: String,
+    pub label: String,
     pub before: String,
     pub after: String,
     pub difference: String,
@@ -165,7 +171,10 @@ impl CustomerHealth {
         };
         let locale = work.task.locale();
         let params = Params::new(&work.task.instruction.params, locale);
-        let since = match params.date(&["since"]).and_then(|since| language(&params, locale).map(|_| since)) {
+        let since = match params
+            .date(&["since"])
+            .and_then(|since| language(&params, locale).map(|_| since))
+        {
             Ok(since) => since,
             Err(bad) => return Ok(Facts::Answer(bad)),
         };
@@ -174,7 +183,9 @@ impl CustomerHealth {
         let since = since
             .and_then(|since| since.tomorrow().ok())
             .and_then(|next| next.to_zoned(self.zone.clone()).ok())
-            .map_or(as_of, |end| end.timestamp().min(as_of));
+            .map_or(as_of, |end| {
+                (end.timestamp() - SignedDuration::from_nanos(1)).min(as_of)
+            });
         let then = reader.view(since).await.map_err(unavailable)?;
         let before = reader.customer(then, &customer.id).await.map_err(unavailable)?;
         Ok(Facts::Explained(Box::new(Explained {
@@ -200,7 +211,10 @@ impl CustomerHealth {
             report.block(refused.clone());
         }
         report.sources = sources([&explained.customer]);
-        report.definitions = vec![decided(&self.definitions.health), decided(&self.definitions.metrics)];
+        report.definitions = vec![
+            decided(&self.definitions.health),
+            decided(&self.definitions.metrics),
+        ];
         report.set("health", &explanation);
         report
     }
@@ -214,8 +228,15 @@ impl CustomerHealth {
         });
         let measured = self.measured(customer, explained.as_of);
         let result = self.result(model, customer, &measured, explained.as_of, previous.as_ref());
-        let change = previous.map(|previous| (previous.change_to(&Snapshot::of(&result)), explained.since));
-        let value = |metric: &str| measured.values.get(metric).and_then(|one| one.value.number());
+        let snapshot = Snapshot::of(&result);
+        let change = previous
+            .as_ref()
+            .map(|previous| (previous.change_to(&snapshot), explained.since));
+        let params = &self.definitions.health.body.params;
+        let value = |name: &str| {
+            let measured = measured.values.get(name).and_then(|one| one.value.number());
+            measured.or_else(|| params.get(name).copied().map(Decimal::from))
+        };
         let rules = result.rules.iter().map(|rule| RuleRow {
             rule: rule.id.clone(),
             because: rule.because_of(&value).in_locale(language).to_owned(),
@@ -230,19 +251,28 @@ impl CustomerHealth {
             score: result.printed_score(),
             band: result.band().map(|band| band.key.clone()),
             state: state(&result.state).to_owned(),
-            label: self.label(&result, language),
+            label: self.kept_label(&snapshot.state, language),
             contributions: self.contributions(&result, language),
             rules: rules.collect(),
-            overrides: result.overrides.iter().map(|one| override_row(one, language)).collect(),
+            overrides: result
+                .overrides
+                .iter()
+                .map(|one| override_row(one, language))
+                .collect(),
             coverage: result.coverage.printed(),
             freshness: FreshnessRow {
                 oldest: result.freshness.oldest,
                 fresh: result.freshness.fresh.printed(),
-                stale: result.freshness.stale.iter().map(|&name| name.to_owned()).collect(),
+                stale: result
+                    .freshness
+                    .stale
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect(),
             },
             missing: result.missing.iter().map(|&name| name.to_owned()).collect(),
             refused: measured.refused.clone(),
-            change: change.map(|(change, since)| self.change_row(&change, since)),
+            change: change.map(|(change, since)| self.change_row(&change, since, language)),
             sentence: String::new(),
         };
         explanation.sentence = sentence::sentence(&explanation, &result.state, language);
@@ -252,7 +282,13 @@ impl CustomerHealth {
     /// The metrics of a customer at a moment.
     pub(super) fn measured(&self, customer: &Customer, at: Timestamp) -> Measured<'_> {
         let built_in = Metrics::of(customer, day(at, &self.zone), &self.zone, &self.definitions);
-        measure(customer, &self.definitions.metrics.body, &built_in, at, &self.zone)
+        measure(
+            customer,
+            &self.definitions.metrics.body,
+            &built_in,
+            at,
+            &self.zone,
+        )
     }
 
     fn result<'a>(
@@ -273,19 +309,24 @@ impl CustomerHealth {
         model.check(&measured.values, &context)
     }
 
-    fn label(&self, result: &HealthResult<'_>, language: &str) -> String {
-        match &result.state {
-            State::Band(band) => band.label.in_locale(language).to_owned(),
-            State::NotScored(_) => sentence::pick(language, "Ej bedömd", "Not scored", "Niet beoordeeld").to_owned(),
-            State::Unclassified => sentence::pick(language, "Oklassad", "Unclassified", "Niet ingedeeld").to_owned(),
-            State::InGrace { .. } => sentence::pick(language, "Ny kund", "New customer", "Nieuwe klant").to_owned(),
-        }
+    fn kept_label(&self, kept: &Kept, language: &str) -> String {
+        let text = match kept {
+            Kept::Band(key) => {
+                let band = self.model.bands.iter().find(|band| band.key == *key);
+                band.map_or(key.as_str(), |band| band.label.in_locale(language))
+            }
+            Kept::NotScored => sentence::pick(language, "Ej bedömd", "Not scored", "Niet beoordeeld"),
+            Kept::Unclassified => sentence::pick(language, "Oklassad", "Unclassified", "Niet ingedeeld"),
+            Kept::InGrace => sentence::pick(language, "Ny kund", "New customer", "Nieuwe klant"),
+        };
+        text.to_owned()
     }
 
     fn contributions(&self, result: &HealthResult<'_>, language: &str) -> Vec<ContributionRow> {
         let printed = result.printed_contributions();
         let rows = result.contributions.iter().zip(printed);
-        rows.map(|(row, contribution)| self.contribution(row, contribution, language)).collect()
+        rows.map(|(row, contribution)| self.contribution(row, contribution, language))
+            .collect()
     }
 
     fn contribution(&self, row: &Contribution<'_>, contribution: String, language: &str) -> ContributionRow {
@@ -302,6 +343,7 @@ impl CustomerHealth {
             weight: row.weight.printed(),
             value: row.measure.map(|one| one.value.to_string()),
             as_of: row.measure.map(|one| one.as_of),
+            day: row.measure.map(|one| day(one.as_of, &self.zone)),
             source: row.measure.map(|one| one.source.clone()),
             n: row.measure.map(|one| one.n),
             reading: reading(row.reading).to_owned(),
@@ -310,10 +352,13 @@ impl CustomerHealth {
 
     fn metric_label(&self, metric: &str, language: &str) -> String {
         let known = self.definitions.metrics.body.find(metric);
-        known.map_or_else(|| metric.to_owned(), |metric| metric.label.in_locale(language).to_owned())
+        known.map_or_else(
+            || metric.to_owned(),
+            |metric| metric.label.in_locale(language).to_owned(),
+        )
     }
 
-    fn change_row(&self, change: &Change, since: Timestamp) -> ChangeRow {
+    fn change_row(&self, change: &Change, since: Timestamp, language: &str) -> ChangeRow {
         let kept = |kept: &Kept| match kept {
             Kept::Band(key) => key.clone(),
             Kept::NotScored => "not_scored".to_owned(),
@@ -326,14 +371,19 @@ impl CustomerHealth {
         ChangeRow {
             since: day(since, &self.zone),
             from: kept(&change.from),
+            from_label: self.kept_label(&change.from, language),
             to: kept(&change.to),
             difference: change.difference.as_ref().map(Exact::printed),
             rows: rows
-                .map(|(row, difference)| ChangedInput {
-                    input: row.name.rsplit('/').next().unwrap_or(&row.name).to_owned(),
-                    before: row.before.printed(),
-                    after: row.after.printed(),
-                    difference,
+                .map(|(row, difference)| {
+                    let input = row.name.rsplit('/').next().unwrap_or(&row.name);
+                    ChangedInput {
+                        input: input.to_owned(),
+                        label: self.metric_label(input, language),
+                        before: row.before.printed(),
+                        after: row.after.printed(),
+                        difference,
+                    }
                 })
                 .collect(),
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::civil::Date;
 use kunder_agent_core::clock::Clock;
+use kunder_agent_core::outcome::Outcome;
 use kunder_agent_core::task::{Locale, Task};
 use serde_json::Value;
 
@@ -131,14 +132,35 @@ async fn send(
     locale: Option<Locale>,
     clock: Arc<dyn Clock>,
 ) -> Result<ExitCode, Failure> {
-    let mut task = Task::new(new_id(clock.as_ref()), "customer-health", command);
+    let task = task(command, params, locale, clock.as_ref());
+    let outcome = answered(common, &task, clock).await?;
+    Ok(output::outcome(&outcome, common.json))
+}
+
+/// A task for Customer-Health with these parameters, by whoever is at the keyboard.
+pub(super) fn task(
+    command: &str,
+    params: Vec<(&str, String)>,
+    locale: Option<Locale>,
+    clock: &dyn Clock,
+) -> Task {
+    let mut task = Task::new(new_id(clock), "customer-health", command);
     task.instruction.params = params
         .into_iter()
         .map(|(name, value)| (name.to_owned(), Value::String(value)))
         .collect();
     task.requested_by = std::env::var("USER").ok();
     task.locale = locale;
-    let envelope = serde_json::to_string(&task).expect("a task is plain data and always serializes");
+    task
+}
+
+/// Sends a task and waits for its outcome.
+pub(super) async fn answered(
+    common: &Common,
+    task: &Task,
+    clock: Arc<dyn Clock>,
+) -> Result<Outcome, Failure> {
+    let envelope = serde_json::to_string(task).expect("a task is plain data and always serializes");
     let mut client = common.client(clock).await?;
     let answered = match client
         .call(&Request::Send {
@@ -154,5 +176,5 @@ async fn send(
         Err(failure) => Err(failure),
     };
     client.close().await;
-    Ok(output::outcome(&answered?, common.json))
+    answered
 }

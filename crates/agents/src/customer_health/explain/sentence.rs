@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use kunder_domain::exact::Exact;
 use kunder_domain::health::{State, Why};
+use rust_decimal::Decimal;
 
 use super::{ChangeRow, ContributionRow, Explanation};
 
@@ -22,7 +23,14 @@ pub(super) fn sentence(explanation: &Explanation, state: &State<'_>, language: &
         (State::Band(_), Some(score)) => scored(explanation, score, language),
         (State::Band(_), None) => {
             let because = explanation.rules.first().map_or_else(
-                || pick(language, "ingen regel slår till", "no rule holds", "geen regel slaat aan"),
+                || {
+                    pick(
+                        language,
+                        "ingen regel slår till",
+                        "no rule holds",
+                        "geen regel slaat aan",
+                    )
+                },
                 |rule| rule.because.as_str(),
             );
             format!("{}: {} – {because}", explanation.customer, explanation.label)
@@ -33,7 +41,12 @@ pub(super) fn sentence(explanation: &Explanation, state: &State<'_>, language: &
             format!("{}: {} – {why}", explanation.customer, explanation.label)
         }
         (State::InGrace { until }, _) => {
-            let from = pick(language, "bedöms från", "is scored from", "wordt beoordeeld vanaf");
+            let from = pick(
+                language,
+                "bedöms från",
+                "is scored from",
+                "wordt beoordeeld vanaf",
+            );
             format!("{}: {} – {from} {until}", explanation.customer, explanation.label)
         }
     };
@@ -59,7 +72,7 @@ fn scored(explanation: &Explanation, score: &str, language: &str) -> String {
 
 /// The input on which most points are lost.
 fn costliest(rows: &[ContributionRow]) -> Option<&ContributionRow> {
-    let number = |text: &str| text.parse::<Exact>().ok();
+    let number = |text: &str| text.parse::<Decimal>().ok().map(Exact::from);
     let lost = |row: &ContributionRow| {
         let points = number(row.points.as_deref()?)?;
         Some(Exact::whole(100).minus(&points).times(&number(&row.weight)?))
@@ -83,7 +96,11 @@ fn not_scored(explanation: &Explanation, why: &Why, language: &str) -> String {
                 "maar een deel van het gewicht is bekend",
             );
             let needed = pick(language, "som krävs", "needed", "nodig");
-            format!("{head} – {rests} ({} / {} {needed}); {lacks} {missing}", is.printed(), needs.printed())
+            format!(
+                "{head} – {rests} ({} / {} {needed}); {lacks} {missing}",
+                is.printed(),
+                needs.printed()
+            )
         }
     }
 }
@@ -98,18 +115,31 @@ fn changed(change: &ChangeRow, language: &str) -> String {
             format!("; {plus}{difference} {since} {}", change.since)
         }
         None if change.from == change.to => format!("; {unchanged} {since} {}", change.since),
-        None => format!("; {} {} {}, {}", pick(language, "var", "was", "was"), change.from, pick(language, "den", "on", "op"), change.since),
+        None => {
+            let was = pick(language, "var", "was", "was");
+            let on = pick(language, "den", "on", "op");
+            format!("; {was} {} {on} {}", change.from_label, change.since)
+        }
     }
 }
 
 /// The sentence, and every row.
 pub(super) fn text(explanation: &Explanation, language: &str) -> String {
     let mut text = format!("{}\n", explanation.sentence);
-    let _ = writeln!(text, "{} {} ({})", explanation.model, explanation.version, explanation.hash);
+    let _ = writeln!(
+        text,
+        "{} {} ({})",
+        explanation.model, explanation.version, explanation.hash
+    );
     for rule in &explanation.rules {
         let _ = writeln!(text, "  {}: {}", rule.rule, rule.because);
     }
-    let width = explanation.contributions.iter().map(|row| row.label.chars().count()).max().unwrap_or(0);
+    let width = explanation
+        .contributions
+        .iter()
+        .map(|row| row.label.chars().count())
+        .max()
+        .unwrap_or(0);
     for row in &explanation.contributions {
         let _ = writeln!(text, "{}", line(row, width));
     }
@@ -119,18 +149,34 @@ pub(super) fn text(explanation: &Explanation, language: &str) -> String {
     }
     for one in &explanation.overrides {
         let until = one.expires.map(|day| format!(" – {day}")).unwrap_or_default();
-        let _ = writeln!(text, "  {}: {}, {} ({}{until})", one.id, one.effect, one.reason, one.author);
+        let _ = writeln!(
+            text,
+            "  {}: {}, {} ({}{until})",
+            one.id, one.effect, one.reason, one.author
+        );
     }
     let (coverage, fresh) = (
         pick(language, "täckning", "coverage", "dekking"),
         pick(language, "färskt", "fresh", "actueel"),
     );
-    let _ = write!(text, "{coverage} {}, {fresh} {}", explanation.coverage, explanation.freshness.fresh);
-    if let Some(change) = explanation.change.as_ref().filter(|change| !change.rows.is_empty()) {
+    let _ = write!(
+        text,
+        "{coverage} {}, {fresh} {}",
+        explanation.coverage, explanation.freshness.fresh
+    );
+    if let Some(change) = explanation
+        .change
+        .as_ref()
+        .filter(|change| !change.rows.is_empty())
+    {
         let since = pick(language, "ändrat sedan", "changed since", "gewijzigd sinds");
         let _ = write!(text, "\n{since} {}:", change.since);
         for row in &change.rows {
-            let _ = write!(text, "\n  {}: {} → {} ({})", row.input, row.before, row.after, row.difference);
+            let _ = write!(
+                text,
+                "\n  {}: {} → {} ({})",
+                row.label, row.before, row.after, row.difference
+            );
         }
     }
     text
@@ -143,12 +189,9 @@ fn line(row: &ContributionRow, width: usize) -> String {
         "  {:<width$}  {:>10}  {points} × {}",
         row.label, row.contribution, row.weight
     );
-    match (&row.value, row.as_of, &row.source) {
-        (Some(value), Some(as_of), Some(source)) => {
-            let n = row.n.unwrap_or_default();
-            let _ = write!(line, "  {value} ({source}, {}, n {n})", as_of.strftime("%F"));
-        }
-        _ => {}
+    if let (Some(value), Some(day), Some(source)) = (&row.value, row.day, &row.source) {
+        let n = row.n.unwrap_or_default();
+        let _ = write!(line, "  {value} ({source}, {day}, n {n})");
     }
     if row.reading != "fresh" && row.reading != "override" {
         let _ = write!(line, "  [{}]", row.reading.replace('_', " "));
