@@ -7,6 +7,8 @@ mod ask;
 mod configuration;
 #[path = "cli/demo.rs"]
 mod demo;
+#[path = "cli/health.rs"]
+mod health;
 #[path = "cli/import.rs"]
 mod import;
 #[path = "cli/letters.rs"]

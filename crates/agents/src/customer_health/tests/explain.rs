@@ -164,7 +164,8 @@ fn a_new_customer_is_in_grace() {
     let mut task = asked_with("t1", EXPLAIN, json!({"customer": "k1", "language": "en"}));
     task.as_of = Some(jiff::civil::date(2024, 8, 7));
     let finished = run(&agent_of("boekhouding"), &task, now(), &portfolio);
-    expect!["Räkenskap AB: New customer – is scored from 2024-08-27; unchanged since 2024-07-31."].assert_eq(&finished.report().summary);
+    expect!["Räkenskap AB: New customer – is scored from 2024-08-27; unchanged since 2024-07-31."]
+        .assert_eq(&finished.report().summary);
 }
 
 /// A rule model has no score; it names the rule.
