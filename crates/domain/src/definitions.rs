@@ -7,6 +7,7 @@ mod amount;
 mod check;
 mod check_health;
 mod check_metrics;
+mod check_weighted;
 mod error;
 mod file;
 mod health_file;
@@ -16,6 +17,7 @@ mod metric_file;
 mod packs;
 #[cfg(test)]
 mod properties;
+mod resolver;
 mod shipped;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub use health_file::{
 pub use lint::trigger as trigger_clash;
 pub use metric_file::{Direction, Fold, MetricDefinition, MetricFile, MetricSource};
 pub use packs::{PACKS, Pack};
+pub use resolver::{Clause, Models, Resolved, Resolver, ResolverRule};
 pub use shipped::SHIPPED;
 
 /// Text in the languages a person may read.

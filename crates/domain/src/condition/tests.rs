@@ -107,7 +107,9 @@ fn a_missing_value_decides_only_where_it_must() {
     let value = |name: &str| (name == "days").then(|| Decimal::from(5));
     let decide = |text: &str| compile(text).unwrap().decide(&value);
     assert_eq!(decide("days > 9 && limit > 1"), Some(false));
+    assert_eq!(decide("limit > 1 && days > 9"), Some(false));
     assert_eq!(decide("limit > 1 || days > 1"), Some(true));
+    assert_eq!(decide("days > 1 || limit > 1"), Some(true));
     assert_eq!(decide("days > 1 && limit > 1"), None);
     assert_eq!(decide("!(limit + 1 > days) || days > 9"), None);
     assert!(compile("days > 9 && limit > 1").unwrap().holds(&value));

@@ -106,6 +106,16 @@ pub(super) fn line_of(text: &str, path: &[&str]) -> Option<usize> {
     found.map(|line| line + 1)
 }
 
+/// The words that lead to the definition of a band, which inputs may name before.
+pub(super) fn band_word(text: &str, key: &str) -> String {
+    let word = format!("key: {key}");
+    if text.contains(&word) {
+        word
+    } else {
+        key.to_owned()
+    }
+}
+
 /// Where `word` stands in `line` and is not part of a longer word.
 fn find_word(line: &str, word: &str) -> Option<usize> {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::line_of;
+use super::check::{band_word, line_of};
 use super::error::{DefinitionError, Level, Lint};
 use super::{Clash, HealthModel, Input, MetricDefinition, MetricFile, ModelKind};
 use crate::condition::Comparison;
@@ -117,7 +117,7 @@ fn input_lints(input: &Input, metric: &MetricDefinition, lints: &mut Lints<'_>) 
         let what = format!("{}: {what}", input.metric);
         lints.clash(&path, clash, &what, &input.settled);
     }
-    for wrong in ranges.differences(input) {
+    for wrong in ranges.differences(input, metric) {
         let what = format!("{}: {wrong}", input.metric);
         lints.error(&path, &what, "give the points that the source gives");
     }
@@ -143,9 +143,10 @@ fn reachable_bands(
         .then(|| reach::scores(body, metrics, &Cases::OfTheSource(ranges)))
         .flatten();
     for band in &body.bands {
-        let path = ["bands:", band.key.as_str()];
+        let word = band_word(lints.text, &band.key);
+        let path = ["bands:", word.as_str()];
         let Some((from, to)) = band.range else { continue };
-        let within = |reach: &reach::Reach| {
+        let within = |reach: &reach::Reach<'_>| {
             let top = to.exact() == Exact::whole(100);
             let below = if top {
                 reach.low <= to.exact()

@@ -13,6 +13,7 @@ use crate::definitions::{Amount, Definitions, Effect, PACKS, Pack};
 use crate::exact::{Exact, print_rows};
 use crate::measure::{Measure, Value};
 
+mod bands;
 mod explain;
 mod properties;
 mod table;

@@ -1,5 +1,7 @@
 //! Rule models: ordered rules, worst first; the first that holds decides. No number is pretended to (requirements A7.2 point 11).
 
+use std::collections::BTreeSet;
+
 use super::check::Known;
 use super::compile::{Rule, Rules};
 use super::result::{HealthResult, State, Why};
@@ -55,8 +57,8 @@ fn decide<'a>(model: &'a Rules, known: &Known<'a, '_>, result: &mut HealthResult
         && decided != Some(rule.band)
     {
         let missing = rule.condition.names().filter(|name| value(name).is_none());
-        let missing = missing.map(str::to_owned).collect();
-        result.not_scored(Why::Missing(missing));
+        let missing: BTreeSet<String> = missing.map(str::to_owned).collect();
+        result.not_scored(Why::Missing(missing.into_iter().collect()));
         return;
     }
     result.state = match decided.or(model.otherwise) {

@@ -65,14 +65,16 @@ impl Ranges {
         };
         let mut found = Vec::new();
         if let (Some(min), Some(first)) = (metric.min, ranges.first())
-            && first
+            && let Some(from) = first
                 .from
-                .is_some_and(|from| from > min.0 || (from == min.0 && first.open))
+                .filter(|from| *from > min.0 || (*from == min.0 && first.open))
         {
-            found.push((
-                Clash::Hole,
-                format!("values from {min} up to {first} have no points in the source"),
-            ));
+            let values = if metric.whole && from == min.0 + Decimal::ONE {
+                format!("{min} has")
+            } else {
+                format!("values from {min} to {from} have")
+            };
+            found.push((Clash::Hole, format!("{values} no points in the source")));
         }
         for pair in ranges.windows(2) {
             found.extend(between(&pair[0], &pair[1], metric.whole));
@@ -90,14 +92,20 @@ impl Ranges {
     }
 
     /// Where the file gives other points than the source.
-    pub fn differences(&self, input: &Input) -> Vec<String> {
+    pub fn differences(&self, input: &Input, metric: &MetricDefinition) -> Vec<String> {
         let Some(scorer) = Scorer::of(input) else {
             return Vec::new();
         };
         let cases: Vec<(String, Value, Decimal)> = match self {
             Self::Numbers(ranges) => ranges
                 .iter()
-                .map(|range| (range.text.clone(), Value::Number(range.inner()), range.points))
+                .map(|range| {
+                    (
+                        range.text.clone(),
+                        Value::Number(range.inner(metric)),
+                        range.points,
+                    )
+                })
                 .collect(),
             Self::Words(words) => words
                 .iter()
@@ -117,11 +125,12 @@ impl Ranges {
 
 impl Range {
     /// A value well inside.
-    fn inner(&self) -> Decimal {
-        match (self.from, self.to) {
+    fn inner(&self, metric: &MetricDefinition) -> Decimal {
+        let end = |end: Option<crate::definitions::Amount>| end.map(|end| end.0);
+        match (self.from.or(end(metric.min)), self.to.or(end(metric.max))) {
             (Some(from), Some(to)) => (from + to) / Decimal::TWO,
             (Some(from), None) => from + Decimal::ONE,
-            (None, Some(to)) => to / Decimal::TWO,
+            (None, Some(to)) => to - Decimal::ONE,
             (None, None) => Decimal::ZERO,
         }
     }
@@ -138,7 +147,7 @@ fn range(text: &str, points: Decimal) -> Option<Range> {
     let number = |text: &str| {
         let number: Decimal = text.trim().parse().ok()?;
         Some(if percent {
-            number / Decimal::ONE_HUNDRED
+            (number / Decimal::ONE_HUNDRED).normalize()
         } else {
             number
         })

@@ -4,7 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
-const FULL: &str = "queries_per_week=12 features_used_28d=3 logins_per_week=1 email_open_rate=0.6 tickets_created_30d=1 ticket_sentiment=negative";
+pub const FULL: &str = "queries_per_week=12 features_used_28d=3 logins_per_week=1 email_open_rate=0.6 tickets_created_30d=1 ticket_sentiment=negative";
 
 /// The result as a page would show it.
 fn told(result: &HealthResult<'_>) -> String {
@@ -336,114 +336,17 @@ fn a_customer_of_several_types_is_the_mean_over_its_users() {
     );
 }
 
+/// What is too old to be scored is too old for an exception, which would else last for ever.
 #[test]
-fn rules_decide_worst_first_and_pretend_to_no_number() {
-    let model = model("response");
-    let state = |values: &str| {
-        let measures = measures(values);
-        let result = model.check(&measures, &context());
-        let state = match &result.state {
-            State::Band(band) => band.key.clone(),
-            other => format!("{other:?}"),
-        };
-        assert_eq!(result.score, None);
-        format!("{state} by {:?}", result.rule().map(|rule| rule.id.clone()))
+fn an_exception_ends_with_the_value_it_rests_on() {
+    let gitlab = model("gitlab");
+    let holds = |days: i64| {
+        let values =
+            format!("license_utilization=90 user_engagement=0.9 scm_adoption=green csm_sentiment=red@{days}");
+        let measures = measures(&values);
+        let result = gitlab.check(&measures, &context());
+        (result.overrides.len(), result.band().map(|band| band.key.clone()))
     };
-    let lines: Vec<String> = [
-        "decisions_per_week=0.99 participation=0.9 open_tickets_14d=0",
-        "decisions_per_week=1 participation=0.9 open_tickets_14d=0",
-        "decisions_per_week=2.9 participation=0.9 open_tickets_14d=1",
-        "decisions_per_week=3 participation=0.9 open_tickets_14d=1",
-        "decisions_per_week=6 participation=0.4 open_tickets_14d=0",
-        "decisions_per_week=6 participation=0.39 open_tickets_14d=0",
-        "decisions_per_week=5 participation=0.9 open_tickets_14d=0",
-        "decisions_per_week=5.1 participation=0.81 open_tickets_14d=9",
-        "decisions_per_week=5.1 participation=0.8 open_tickets_14d=0",
-        "participation=0.81 open_tickets_14d=0",
-        "participation=0.3",
-        "decisions_per_week=6 participation=0.9",
-    ]
-    .into_iter()
-    .map(|values| format!("{values}: {}", state(values)))
-    .collect();
-    expect![[r#"
-        decisions_per_week=0.99 participation=0.9 open_tickets_14d=0: red by Some("red_alert")
-        decisions_per_week=1 participation=0.9 open_tickets_14d=0: yellow by Some("yellow_warning")
-        decisions_per_week=2.9 participation=0.9 open_tickets_14d=1: red by Some("red_alert")
-        decisions_per_week=3 participation=0.9 open_tickets_14d=1: Unclassified by None
-        decisions_per_week=6 participation=0.4 open_tickets_14d=0: yellow by Some("yellow_warning")
-        decisions_per_week=6 participation=0.39 open_tickets_14d=0: red by Some("red_alert")
-        decisions_per_week=5 participation=0.9 open_tickets_14d=0: Unclassified by None
-        decisions_per_week=5.1 participation=0.81 open_tickets_14d=9: green by Some("green_health")
-        decisions_per_week=5.1 participation=0.8 open_tickets_14d=0: Unclassified by None
-        participation=0.81 open_tickets_14d=0: NotScored(Missing(["decisions_per_week", "decisions_per_week"])) by None
-        participation=0.3: red by Some("red_alert")
-        decisions_per_week=6 participation=0.9: green by Some("green_health")"#]].assert_eq(&lines.join("\n"));
-}
-
-#[test]
-fn a_change_is_told_row_by_row() {
-    let model = model("boekhouding");
-    let before = measures(FULL);
-    let before = Snapshot::of(&model.check(&before, &context()));
-    let values = FULL
-        .replace("logins_per_week=1", "logins_per_week=9")
-        .replace("=negative", "=positive");
-    let values = values.replace("queries_per_week=12", "queries_per_week=2");
-    let after = measures(&values);
-    let after = Snapshot::of(&model.check(&after, &context()));
-    let change = before.change_to(&after);
-    let rows: Vec<String> = change
-        .rows
-        .iter()
-        .map(|row| {
-            format!(
-                "{} {} -> {}: {}",
-                row.name,
-                row.before.printed(),
-                row.after.printed(),
-                row.difference.printed()
-            )
-        })
-        .collect();
-    expect![[r#"
-        Band("neutral") -> Band("healthy") 13.75
-        support/ticket_sentiment 3.75 -> 15: 11.25
-        engagement/logins_per_week 7.5 -> 15: 7.5
-        usage/queries_per_week 15 -> 10: -5"#]]
-    .assert_eq(&format!(
-        "{:?} -> {:?} {}\n{}",
-        change.from,
-        change.to,
-        change.difference.unwrap().printed(),
-        rows.join("\n")
-    ));
-    let text = serde_json::to_string(&before).unwrap();
-    assert_eq!(serde_json::from_str::<Snapshot>(&text).unwrap(), before);
-}
-
-/// D-23: entered at the edge, left at `exit_above`.
-#[test]
-fn a_band_is_left_later_than_it_is_entered() {
-    let model = model("boekhouding");
-    let mut before = "healthy";
-    let mut walk = Vec::new();
-    for twice in [160, 119, 120, 129, 130, 129, 119, 79, 80, 130, 79, 124, 200] {
-        let score = half(twice);
-        let place = hysteresis::band(
-            ladder(&model),
-            &score,
-            model.bands.iter().position(|band| band.key == before),
-        );
-        before = &model.bands[place].key;
-        walk.push(format!("{} {before}", score.printed()));
-    }
-    expect!["80 healthy, 59.5 at_risk, 60 at_risk, 64.5 at_risk, 65 neutral, 64.5 neutral, 59.5 at_risk, 39.5 critical, 40 at_risk, 65 neutral, 39.5 critical, 62 at_risk, 100 healthy"].assert_eq(&walk.join(", "));
-}
-
-pub fn ladder(model: &CompiledModel) -> &[compile::Rung] {
-    match &model.kind {
-        compile::Kind::Weighted(weighted) => &weighted.ladder,
-        compile::Kind::Rules(_) => panic!("a rule model has no scores"),
-    }
+    assert_eq!(holds(120), (1, Some("red".to_owned())));
+    assert_eq!(holds(121), (0, Some("green".to_owned())));
 }

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::explain::{ladder, person};
+use super::bands::ladder;
+use super::explain::person;
 use super::*;
 use crate::definitions::MetricFile;
 
