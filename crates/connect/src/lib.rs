@@ -19,4 +19,4 @@ mod import;
 
 pub use import::error::{ImportError, MappingError, RowError};
 pub use import::mapping::Mapping;
-pub use import::rows::Rows;
+pub use import::rows::{FactCheck, Rows};

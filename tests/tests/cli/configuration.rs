@@ -250,7 +250,7 @@ fn definitions_of_a_folder_take_the_place_of_the_shipped_ones() {
     assert_ne!(before["definitions"][0]["hash"], after["definitions"][0]["hash"]);
 
     for (wrong, error) in [
-        (right.replace("version: 1", "version: one"), "health.yaml:8"),
+        (right.replace("version: 1", "version: one"), "health.yaml:7"),
         (
             right.replace("days_since_contact > red_days", "days_since_lunch > red_days"),
             "days_since_lunch",

@@ -82,6 +82,47 @@ fn a_score_is_explained_to_its_source() {
     assert_eq!(kunder.run(&explain).exits(0).stdout, said.stdout);
 }
 
+/// Bad input is told with its line and never scored silently.
+#[test]
+fn readings_that_cannot_be_are_broken_rows() {
+    let kunder = Kunder::temporary();
+    let rows = "customer,day,metric,number,word
+k1,2026-01-02,queries_per_week,-3,
+k1,2026-01-02,features_used_28d,2.5,
+k1,2026-01-02,ticket_sentiment,,furious
+k1,2026-01-02,logins_per_week,NaN,
+k1,2150-01-02,logins_per_week,1,
+k1,2026-01-02,page_views,7,
+";
+    let (map, rows) = (file(&kunder, "map.yaml", MAP), file(&kunder, "rows.csv", rows));
+    let errors = file(&kunder, "errors.txt", "");
+    let folder = definitions("boekhouding");
+    let said = kunder
+        .run(&[
+            "--definitions",
+            &folder,
+            "import",
+            "--errors",
+            &errors,
+            "--map",
+            &map,
+            &rows,
+        ])
+        .exits(0);
+    let beside = kunder.folder().with_file_name("");
+    let said = format!("{}{}", said.stdout, said.stderr).replace(beside.to_str().unwrap(), "");
+    expect![[r#"
+        1 row read, 5 broken: 1 fact new, 0 known already.
+        ! 5 rows broken and left out; the list is in errors.txt
+        error: rows.csv:2: metric `queries_per_week`: -3 is below 0
+        error: rows.csv:3: metric `features_used_28d`: 2.5 is not a whole number
+        error: rows.csv:4: metric `ticket_sentiment`: `furious` is not one of negative, neutral, positive
+        error: rows.csv:5: column `number`: `NaN` is not a number
+        error: rows.csv:6: a measurement of 2150-01-01 is from the future
+        note: no metric of the definitions reads `page_views`
+    "#]].assert_eq(&said);
+}
+
 #[test]
 fn a_rule_model_names_the_rule_that_decided() {
     let said = portfolio()

@@ -35,7 +35,11 @@ pub struct Rows {
     keys: HashMap<Short, (Short, u64)>,
     /// States that were yielded.
     states: HashSet<Short>,
+    check: Option<FactCheck>,
 }
+
+/// Why a fact cannot be, by what its reader knows beyond the mapping.
+pub type FactCheck = Box<dyn Fn(&Fact) -> Result<(), String> + Send>;
 
 enum Reader {
     Table(Table),
@@ -52,7 +56,10 @@ impl Iterator for Rows {
             Reader::JsonLines(reader) => reader.next(),
             Reader::Json(reader) => reader.next(),
         }?;
-        Some(row.and_then(|row| self.facts(&row).map_err(|error| error.at(&self.file, row.line))))
+        Some(row.and_then(|row| {
+            let facts = self.facts(&row).and_then(|facts| self.checked(facts));
+            facts.map_err(|error| error.at(&self.file, row.line))
+        }))
     }
 }
 
@@ -111,7 +118,23 @@ impl Rows {
             occurrences: HashMap::new(),
             keys: HashMap::new(),
             states: HashSet::new(),
+            check: None,
         })
+    }
+
+    /// The same rows; one with a fact that `check` refuses is told as broken.
+    #[must_use]
+    pub fn checked_by(mut self, check: FactCheck) -> Self {
+        self.check = Some(check);
+        self
+    }
+
+    fn checked(&self, facts: Vec<Fact>) -> Result<Vec<Fact>, FieldError> {
+        if let Some(check) = &self.check {
+            let refused = facts.iter().try_for_each(check);
+            refused.map_err(|message| FieldError::new(None, message))?;
+        }
+        Ok(facts)
     }
 
     /// How much of the file was read, for a progress bar.

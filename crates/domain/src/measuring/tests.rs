@@ -1,3 +1,5 @@
+//! Windows, sums, rates and ratios of measurements; what cannot be is refused; arrival order changes nothing.
+
 use expect_test::{Expect, expect};
 use jiff::civil::{Date, date};
 use proptest::prelude::*;

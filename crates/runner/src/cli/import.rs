@@ -1,17 +1,21 @@
 //! `kunder import`: files in by a mapping; every broken row is told, none stops the rest.
 
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
-use kunder_connect::{Mapping, RowError};
-use kunder_domain::fact::Fact;
+use kunder_connect::{FactCheck, ImportError, Mapping, RowError, Rows};
+use kunder_domain::definitions::{Definitions, MetricFile};
+use kunder_domain::fact::{Fact, FactBody};
 
 use super::{Common, Failure, ask, output};
+use crate::app;
 use crate::client::Client;
 use crate::control::{Imported, Request, Response};
 use crate::progress;
@@ -39,6 +43,8 @@ struct Sum {
     imported: Imported,
     rows: u64,
     broken: Vec<RowError>,
+    /// Of measurements.
+    metrics: BTreeSet<String>,
 }
 
 pub(super) async fn run(
@@ -67,10 +73,15 @@ pub(super) async fn run(
             .open(file)
             .map_err(|error| Failure::usage(Failure::chain(&error)))?;
     }
+    let (definitions, _) = app::definitions(common.config()?.definitions.as_deref())?;
     let started = clock.now();
     let mut client = common.client(Arc::clone(&clock)).await?;
     let mut sum = Sum::default();
-    let read = files(&mut client, &mapping, &args.files, &mut sum).await;
+    let open = |file: &Path| {
+        let rows = mapping.open(file)?;
+        Ok(rows.checked_by(readings_are_possible(Arc::clone(&definitions), started)))
+    };
+    let read = files(&mut client, open, &args.files, &mut sum).await;
     client.close().await;
     read?;
     let errors = match sum.broken.is_empty() {
@@ -98,20 +109,49 @@ pub(super) async fn run(
         finished_at: clock.now(),
         report,
         criteria: Vec::new(),
-        warnings: Vec::new(),
+        warnings: unread(&sum.metrics, &definitions.metrics.body),
         cut: Vec::new(),
     };
     Ok(output::outcome(&outcome, common.json))
 }
 
+/// How far ahead of us the day of a source may be.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// A reading beyond the bounds of its metric, or from tomorrow, would be scored silently or never.
+fn readings_are_possible(definitions: Arc<Definitions>, now: Timestamp) -> FactCheck {
+    Box::new(move |fact: &Fact| {
+        let FactBody::Measurement(measurement) = &fact.body else {
+            return Ok(());
+        };
+        if fact.observed > now + AHEAD {
+            let day = fact.observed.strftime("%F");
+            return Err(format!("a measurement of {day} is from the future"));
+        }
+        let refusal = definitions.metrics.body.refusal(measurement);
+        refusal.map_or(Ok(()), |why| {
+            Err(format!("metric `{}`: {why}", measurement.metric))
+        })
+    })
+}
+
+/// Metrics that were imported and that nothing reads.
+fn unread(imported: &BTreeSet<String>, metrics: &MetricFile) -> Vec<String> {
+    let unread = imported.iter().filter(|name| !metrics.is_read(name));
+    unread
+        .take(TOLD_MAX)
+        .map(|name| format!("no metric of the definitions reads `{name}`"))
+        .collect()
+}
+
 async fn files(
     client: &mut Client,
-    mapping: &Mapping,
+    open: impl Fn(&Path) -> Result<Rows, ImportError>,
     files: &[PathBuf],
     sum: &mut Sum,
 ) -> Result<(), Failure> {
     for file in files {
-        let mut rows = mapping.open(file).map_err(|error| {
+        let mut rows = open(file).map_err(|error| {
             let hint = error
                 .hint
                 .clone()
@@ -129,6 +169,11 @@ async fn files(
             match row {
                 Ok(facts) => {
                     sum.rows += 1;
+                    let measured = facts.iter().filter_map(|fact| match &fact.body {
+                        FactBody::Measurement(measurement) => Some(measurement.metric.clone()),
+                        _ => None,
+                    });
+                    sum.metrics.extend(measured);
                     batch.extend(facts);
                 }
                 Err(error) => sum.broken.push(error),
