@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
@@ -125,7 +126,8 @@ fn readings_are_possible(definitions: Arc<Definitions>, now: Timestamp) -> FactC
             return Ok(());
         };
         if fact.observed > now + AHEAD {
-            let day = fact.observed.strftime("%F");
+            let zone = TimeZone::get(&definitions.organisation.body.time_zone).unwrap_or(TimeZone::UTC);
+            let day = fact.observed.to_zoned(zone).date();
             return Err(format!("a measurement of {day} is from the future"));
         }
         let refusal = definitions.metrics.body.refusal(measurement);
