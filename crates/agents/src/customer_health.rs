@@ -25,7 +25,7 @@ use kunder_agent_core::task::Task;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{CustomerId, Fact};
-use kunder_domain::health::{CompiledModel, HealthRules};
+use kunder_domain::health::CompiledModel;
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
@@ -55,8 +55,6 @@ const EXPLAIN: &str = "explain-health";
 pub struct CustomerHealth {
     definitions: Arc<Definitions>,
     model: CompiledModel,
-    /// Of a rule model, by which all customers are checked.
-    rules: Option<HealthRules>,
     zone: TimeZone,
 }
 
@@ -90,21 +88,13 @@ impl CustomerHealth {
     pub fn new(definitions: Arc<Definitions>) -> Self {
         let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body)
             .expect("models are checked when loaded");
-        let rules = HealthRules::compile(&definitions.health.body).ok();
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
             definitions,
             model,
-            rules,
             zone,
         }
-    }
-
-    fn rules(&self) -> &HealthRules {
-        self.rules
-            .as_ref()
-            .expect("nothing else is gathered without rules")
     }
 
     async fn whole(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
@@ -212,14 +202,7 @@ impl Agent<Reader, Fact> for CustomerHealth {
     }
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
-        let command = work.task.command().unwrap_or(HEALTH_CHECK);
-        if self.rules.is_none() && command != EXPLAIN {
-            return Err(GatherError::Refused(format!(
-                "`{command}` runs rule models so far, and {} is weighted: ask for `{EXPLAIN}` of one customer",
-                self.model.id
-            )));
-        }
-        match command {
+        match work.task.command().unwrap_or(HEALTH_CHECK) {
             EXPLAIN => self.explained(work, reader).await,
             HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,

@@ -2,18 +2,20 @@
 
 mod sentence;
 
+pub(super) use sentence::pick;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::{Effect, Label};
+use kunder_domain::definitions::{Effect, Label, UNCLASSIFIED};
 use kunder_domain::exact::{Exact, print_rows};
 use kunder_domain::fact::CustomerId;
 use kunder_domain::health::{
     AppliedOverride, Change, CheckContext, CompiledModel, Contribution, HealthResult, Kept, OverrideReason,
-    Reading, Row, Snapshot, State, Why,
+    Reading, Row, Rule, Snapshot,
 };
 use kunder_domain::measuring::{Measured, measure};
 use kunder_domain::metrics::{Metrics, day};
@@ -29,6 +31,8 @@ use crate::params::{Bad, Params};
 
 /// A customer is compared with itself so many days before, unless the task says `since`.
 const COMPARED_DAYS: i64 = 7;
+/// States that are no band.
+pub(super) const NO_BAND: [&str; 3] = ["not_scored", UNCLASSIFIED, "in_grace"];
 /// Languages of an explanation: it is said to the customer's own people, too.
 const LANGUAGES: [(&str, &str); 3] = [("sv", "sv"), ("en", "en"), ("nl", "nl")];
 
@@ -232,14 +236,9 @@ impl CustomerHealth {
         let change = previous
             .as_ref()
             .map(|previous| (previous.change_to(&snapshot), explained.since));
-        let params = &self.definitions.health.body.params;
-        let value = |name: &str| {
-            let measured = measured.values.get(name).and_then(|one| one.value.number());
-            measured.or_else(|| params.get(name).copied().map(Decimal::from))
-        };
         let rules = result.rules.iter().map(|rule| RuleRow {
             rule: rule.id.clone(),
-            because: rule.because_of(&value).in_locale(language).to_owned(),
+            because: self.because(rule, &measured, language),
         });
         let mut explanation = Explanation {
             customer: customer.name().to_owned(),
@@ -250,7 +249,11 @@ impl CustomerHealth {
             hash: model.hash.clone(),
             score: result.printed_score(),
             band: result.band().map(|band| band.key.clone()),
-            state: state(&result.state).to_owned(),
+            state: match &snapshot.state {
+                Kept::Band(_) => "band",
+                other => kept_key(other),
+            }
+            .to_owned(),
             label: self.kept_label(&snapshot.state, language),
             contributions: self.contributions(&result, language),
             rules: rules.collect(),
@@ -279,19 +282,33 @@ impl CustomerHealth {
         explanation
     }
 
+    /// Why a rule holds, with the values of its metrics and parameters.
+    pub(super) fn because(&self, rule: &Rule, measured: &Measured<'_>, language: &str) -> String {
+        let params = &self.definitions.health.body.params;
+        let value = |name: &str| {
+            let measured = measured.values.get(name).and_then(|one| one.value.number());
+            measured.or_else(|| params.get(name).copied().map(Decimal::from))
+        };
+        rule.because_of(&value).in_locale(language).to_owned()
+    }
+
     /// The metrics of a customer at a moment.
     pub(super) fn measured(&self, customer: &Customer, at: Timestamp) -> Measured<'_> {
         let built_in = Metrics::of(customer, day(at, &self.zone), &self.zone, &self.definitions);
-        measure(
-            customer,
-            &self.definitions.metrics.body,
-            &built_in,
-            at,
-            &self.zone,
-        )
+        self.measured_beside(customer, &built_in, at)
     }
 
-    fn result<'a>(
+    /// The same, where the customer's own measures are there already.
+    pub(super) fn measured_beside(
+        &self,
+        customer: &Customer,
+        built_in: &Metrics,
+        at: Timestamp,
+    ) -> Measured<'_> {
+        measure(customer, &self.definitions.metrics.body, built_in, at, &self.zone)
+    }
+
+    pub(super) fn result<'a>(
         &'a self,
         model: &'a CompiledModel,
         customer: &Customer,
@@ -309,7 +326,7 @@ impl CustomerHealth {
         model.check(&measured.values, &context)
     }
 
-    fn kept_label(&self, kept: &Kept, language: &str) -> String {
+    pub(super) fn kept_label(&self, kept: &Kept, language: &str) -> String {
         let text = match kept {
             Kept::Band(key) => {
                 let band = self.model.bands.iter().find(|band| band.key == *key);
@@ -350,7 +367,7 @@ impl CustomerHealth {
         }
     }
 
-    fn metric_label(&self, metric: &str, language: &str) -> String {
+    pub(super) fn metric_label(&self, metric: &str, language: &str) -> String {
         let known = self.definitions.metrics.body.find(metric);
         known.map_or_else(
             || metric.to_owned(),
@@ -359,20 +376,14 @@ impl CustomerHealth {
     }
 
     fn change_row(&self, change: &Change, since: Timestamp, language: &str) -> ChangeRow {
-        let kept = |kept: &Kept| match kept {
-            Kept::Band(key) => key.clone(),
-            Kept::NotScored => "not_scored".to_owned(),
-            Kept::Unclassified => "unclassified".to_owned(),
-            Kept::InGrace => "in_grace".to_owned(),
-        };
         let differences: Vec<Exact> = change.rows.iter().map(|row| row.difference.clone()).collect();
         let printed = print_rows(&differences, &Exact::sum(&differences));
         let rows = change.rows.iter().zip(printed);
         ChangeRow {
             since: day(since, &self.zone),
-            from: kept(&change.from),
+            from: kept_key(&change.from).to_owned(),
             from_label: self.kept_label(&change.from, language),
-            to: kept(&change.to),
+            to: kept_key(&change.to).to_owned(),
             difference: change.difference.as_ref().map(Exact::printed),
             rows: rows
                 .map(|(row, difference)| {
@@ -387,6 +398,16 @@ impl CustomerHealth {
                 })
                 .collect(),
         }
+    }
+}
+
+/// The band's key, or the name of a state that is none.
+pub(super) fn kept_key(kept: &Kept) -> &str {
+    match kept {
+        Kept::Band(key) => key,
+        Kept::NotScored => NO_BAND[0],
+        Kept::Unclassified => NO_BAND[1],
+        Kept::InGrace => NO_BAND[2],
     }
 }
 
@@ -405,15 +426,6 @@ fn override_row(applied: &AppliedOverride<'_>, language: &str) -> OverrideRow {
         author: applied.author.to_owned(),
         expires: applied.expires,
         changed: applied.changed,
-    }
-}
-
-fn state(state: &State<'_>) -> &'static str {
-    match state {
-        State::Band(_) => "band",
-        State::NotScored(Why::Missing(_) | Why::Coverage { .. }) => "not_scored",
-        State::Unclassified => "unclassified",
-        State::InGrace { .. } => "in_grace",
     }
 }
 

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::explain::NO_BAND;
 use super::strategy::Movement;
 
 /// From this severity on a customer is at risk: an alert is opened, a contact is suggested (S0-31, D-26).
@@ -22,19 +23,22 @@ pub struct HealthRow {
     /// The name.
     pub customer: String,
     pub customer_id: CustomerId,
-    /// The band's key in the health model, such as `akut`.
+    /// The band's key in the health model, such as `akut`; `not_scored`, `unclassified` or `in_grace` for a customer in none.
     pub band: String,
-    /// 0 healthy, 1 neutral, 2 at risk, 3 critical.
+    /// 0 healthy, 1 neutral, 2 at risk, 3 critical; 0 for a customer in no band, who counts as `not_scored`.
     pub severity: u8,
     /// The band in words.
     pub label: String,
+    /// 0 to 100 with six decimals at most; a rule model gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<String>,
     /// Whole days since the last contact; since the customer was added where `lastContact` is null.
     pub days_since_contact: Option<i64>,
     /// Null where nobody has ever been in touch.
     pub last_contact: Option<LastContact>,
     pub open_todos: u64,
     pub overdue_todos: u64,
-    /// Every rule that holds, in words, the deciding one first.
+    /// Every rule that holds, in words, the deciding one first; of a score, on which inputs most of it is lost.
     pub reasons: Vec<String>,
     /// What to do.
     pub suggestion: String,
@@ -49,6 +53,14 @@ pub struct HealthRow {
     pub stage: Option<Stage>,
     /// Whether an at-risk alert is open, this check's included.
     pub open_alert: bool,
+}
+
+impl HealthRow {
+    /// Whether the model could say how the customer is.
+    #[must_use]
+    pub fn is_in_a_band(&self) -> bool {
+        !NO_BAND.contains(&self.band.as_str())
+    }
 }
 
 /// When, how and where from we know of the last contact.
@@ -122,6 +134,7 @@ pub fn counts(rows: &[HealthRow]) -> CustomerCounts {
     };
     for row in rows {
         let counter = match row.severity {
+            _ if !row.is_in_a_band() => &mut counts.not_scored,
             0 => &mut counts.healthy,
             1 => &mut counts.neutral,
             2 => &mut counts.at_risk,

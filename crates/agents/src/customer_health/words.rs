@@ -31,9 +31,9 @@ pub(super) fn summary(rows: &[HealthRow], bands: &[Band], today: Date, locale: L
         Locale::Sv => count(rows.len(), "aktiv kund", "aktiva kunder"),
         Locale::En => count(rows.len(), "active customer", "active customers"),
     };
-    let groups: Vec<String> = worst_first(bands)
+    let groups: Vec<String> = groups(rows, bands, locale)
         .iter()
-        .map(|band| format!("{}: {}", of(&band.label, locale), in_band(rows, band).count()))
+        .map(|(label, group)| format!("{label}: {}", group.len()))
         .collect();
     format!("{check} {today}: {customers}. {}.", groups.join(", "))
 }
@@ -44,14 +44,9 @@ pub(super) fn report(rows: &[HealthRow], bands: &[Band], summary: &str, locale: 
     if rows.is_empty() {
         return lines.concat();
     }
-    for band in worst_first(bands) {
-        let group: Vec<&HealthRow> = in_band(rows, band).collect();
+    for (label, group) in groups(rows, bands, locale) {
         lines.push(String::new());
-        lines.push(format!(
-            "{} ({})",
-            of(&band.label, locale).to_uppercase(),
-            group.len()
-        ));
+        lines.push(format!("{} ({})", label.to_uppercase(), group.len()));
         lines.extend(shortened(
             group.into_iter().map(|row| line(row, locale)),
             SHOWN,
@@ -61,14 +56,24 @@ pub(super) fn report(rows: &[HealthRow], bands: &[Band], summary: &str, locale: 
     lines.join("\n")
 }
 
-fn worst_first(bands: &[Band]) -> Vec<&Band> {
+/// The bands, worst first, and those in none where there are any.
+fn groups<'a>(
+    rows: &'a [HealthRow],
+    bands: &'a [Band],
+    locale: Locale,
+) -> Vec<(&'a str, Vec<&'a HealthRow>)> {
     let mut bands: Vec<&Band> = bands.iter().collect();
     bands.sort_by_key(|band| std::cmp::Reverse(band.severity));
-    bands
-}
-
-fn in_band<'a>(rows: &'a [HealthRow], band: &Band) -> impl Iterator<Item = &'a HealthRow> {
-    rows.iter().filter(move |row| row.band == band.key)
+    let in_band = |band: &Band| rows.iter().filter(|row| row.band == band.key).collect();
+    let mut groups: Vec<(&str, Vec<&HealthRow>)> = bands
+        .into_iter()
+        .map(|band| (of(&band.label, locale), in_band(band)))
+        .collect();
+    let others: Vec<&HealthRow> = rows.iter().filter(|row| !row.is_in_a_band()).collect();
+    if !others.is_empty() {
+        groups.push((locale.pick("Ej bedömda", "Not scored"), others));
+    }
+    groups
 }
 
 fn line(row: &HealthRow, locale: Locale) -> String {
@@ -98,6 +103,9 @@ fn line(row: &HealthRow, locale: Locale) -> String {
         Locale::En => format!("todos: {} open, {} overdue", row.open_todos, row.overdue_todos),
     };
     let head = format!("- {}: {contact}; {todos}", row.customer);
+    if !row.is_in_a_band() {
+        return format!("{head}\n  {}: {}", row.label, row.suggestion);
+    }
     if row.severity < AT_RISK {
         return format!(
             "{head}; {} {}",

@@ -119,6 +119,12 @@ pub(super) enum Trigger {
 }
 
 impl CompiledModel {
+    /// Of the band that a rule leads to.
+    #[must_use]
+    pub fn severity(&self, rule: &Rule) -> u8 {
+        self.bands[rule.band].severity
+    }
+
     /// # Errors
     /// When something in it names what is not defined; a model that loaded always compiles.
     pub fn compile(definition: &Definition<HealthModel>, metrics: &MetricFile) -> Result<Self, HealthError> {

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use super::{ChangeRow, ContributionRow, Explanation};
 
 /// The text in this language; English where it is neither of the others.
-pub(super) fn pick<'t>(language: &str, sv: &'t str, en: &'t str, nl: &'t str) -> &'t str {
+pub(in crate::customer_health) fn pick<'t>(language: &str, sv: &'t str, en: &'t str, nl: &'t str) -> &'t str {
     match language {
         "sv" => sv,
         "nl" => nl,

@@ -185,15 +185,55 @@ fn rules_are_explained_by_the_one_that_decided() {
     assert_eq!(finished.report().blocks["health"]["score"], Value::Null);
 }
 
+/// D-03: who is in no band is neither healthy nor at risk, and is counted apart. S0-31: who is at risk raises an alert, once.
 #[test]
-fn a_weighted_model_checks_nobody_yet_and_says_so() {
-    let finished = run(
-        &agent_of("boekhouding"),
-        &task("t1", HEALTH_CHECK),
-        now(),
-        &accountants(),
-    );
+fn a_weighted_model_checks_all_customers() {
+    let low = "queries_per_week=1@3 features_used_28d=0@2 logins_per_week=1@3 emails_opened=0@3 emails_sent=5@3 tickets_created_30d=4@1 \
+               ticket_sentiment=negative@1";
+    let fine = "queries_per_week=300@3 features_used_28d=9@2 logins_per_week=40@3 emails_opened=5@3 emails_sent=5@3 tickets_created_30d=0@1 \
+                ticket_sentiment=positive@1";
+    let portfolio = MemoryPortfolio::new(facts([
+        measured(customer("low", "Låg AB").meeting(1), low),
+        measured(customer("fine", "Fin AB").meeting(1), fine),
+        customer("silent", "Tyst AB").meeting(1),
+    ]));
+    let agent = agent_of("boekhouding");
+    let finished = run(&agent, &task("t1", HEALTH_CHECK), now(), &portfolio);
     expect![[r#"
-        failed: `health-check` runs rule models so far, and boekhouding/health is weighted: ask for `explain-health` of one customer
-        blocker: `health-check` runs rule models so far, and boekhouding/health is weighted: ask for `explain-health` of one customer"#]].assert_eq(&shown(&finished));
+        Kundhälsokoll 2025-09-01: 3 aktiva kunder. Kritisk: 1, I riskzonen: 0, Neutral: 0, Frisk: 1, Ej bedömda: 1.
+
+        KRITISK (1)
+        - Låg AB: kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade
+          Skäl: 36.25 poäng av 100; använda funktioner 0 (−20); ton i ärenden negative (−11.25)
+          Förslag: Ring kunden i dag och lägg en räddningsplan
+          Värde i riskzonen: inget känt
+
+        I RISKZONEN (0)
+
+        NEUTRAL (0)
+
+        FRISK (1)
+        - Fin AB: kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade; nästa kontakt senast 2025-11-29
+
+        EJ BEDÖMDA (1)
+        - Tyst AB: kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade
+          Ej bedömd: Se till att detta kommer in: queries_per_week, features_used_28d, logins_per_week, email_open_rate, tickets_created_30d, ticket_sentiment"#]].assert_eq(&text(&finished));
+    let counts = finished.report().customers;
+    assert_eq!(
+        (
+            counts.critical,
+            counts.at_risk,
+            counts.healthy,
+            counts.not_scored,
+            counts.total_managed
+        ),
+        (1, 0, 1, 1, 3)
+    );
+    let again = run(&agent, &task("t2", HEALTH_CHECK), now(), &portfolio);
+    let alerts = |finished: &Finished| {
+        let told = finished.decisions().flat_map(effects);
+        told.filter(|effect| effect.starts_with("tells at-risk of customer/low"))
+            .count()
+    };
+    assert_eq!((alerts(&finished), alerts(&again)), (1, 0));
 }
