@@ -41,7 +41,7 @@ const COMMANDS: &[&str] = &["brief", "story"];
 /// Fetches all that is known of a customer.
 pub struct CustomerFetching {
     definitions: Arc<Definitions>,
-    /// Of a rule model.
+    /// Of a rule model that has a band for everybody.
     health: Option<HealthRules>,
     zone: TimeZone,
 }
@@ -91,7 +91,7 @@ impl Agent<Reader, Fact> for CustomerFetching {
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<FetchingFacts, GatherError> {
         if self.health.is_none() {
             return Err(GatherError::Refused(format!(
-                "a brief tells health by a rule model so far, and {} is weighted",
+                "a brief cannot tell health by {} yet: only by a rule model that has a band for everybody",
                 self.definitions.health.header.id
             )));
         }

@@ -102,7 +102,12 @@ fn line(row: &HealthRow, locale: Locale) -> String {
         ),
         Locale::En => format!("todos: {} open, {} overdue", row.open_todos, row.overdue_todos),
     };
-    let head = format!("- {}: {contact}; {todos}", row.customer);
+    let score = row
+        .score
+        .as_ref()
+        .map(|score| format!(" ({score})"))
+        .unwrap_or_default();
+    let head = format!("- {}{score}: {contact}; {todos}", row.customer);
     if !row.is_in_a_band() {
         return format!("{head}\n  {}: {}", row.label, row.suggestion);
     }

@@ -203,7 +203,7 @@ fn a_weighted_model_checks_all_customers() {
         Kundhälsokoll 2025-09-01: 3 aktiva kunder. Kritisk: 1, I riskzonen: 0, Neutral: 0, Frisk: 1, Ej bedömda: 1.
 
         KRITISK (1)
-        - Låg AB: kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade
+        - Låg AB (36.25): kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade
           Skäl: 36.25 poäng av 100; använda funktioner 0 (−20); ton i ärenden negative (−11.25)
           Förslag: Ring kunden i dag och lägg en räddningsplan
           Värde i riskzonen: inget känt
@@ -213,7 +213,7 @@ fn a_weighted_model_checks_all_customers() {
         NEUTRAL (0)
 
         FRISK (1)
-        - Fin AB: kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade; nästa kontakt senast 2025-11-29
+        - Fin AB (100): kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade; nästa kontakt senast 2025-11-29
 
         EJ BEDÖMDA (1)
         - Tyst AB: kontakt 2025-08-31 (1 dag sedan); todos: 0 öppna, 0 försenade
