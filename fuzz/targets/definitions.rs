@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use jiff::Timestamp;
 use kunder_domain::definitions::{Definitions, SHIPPED};
-use kunder_domain::health::HealthRules;
-use kunder_domain::metrics::METRICS;
+use kunder_domain::exact::Exact;
+use kunder_domain::health::{CheckContext, CompiledModel};
+use kunder_domain::measure::{Measure, NUMBER_MAX};
 use libfuzzer_sys::fuzz_target;
 
 static FILES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
@@ -26,9 +28,28 @@ fuzz_target!(|bytes: &[u8]| {
     files.insert(name.to_owned(), String::from_utf8_lossy(bytes).into_owned());
     match Definitions::parse(&files) {
         Ok(definitions) => {
-            let rules = HealthRules::compile(&definitions.health.body).expect("what loads compiles");
-            for value in [i64::MIN, 0, i64::MAX] {
-                rules.check(&METRICS.iter().map(|metric| (metric.name, value)).collect());
+            let metrics = &definitions.metrics.body;
+            let model = CompiledModel::compile(&definitions.health, metrics).expect("what loads compiles");
+            for value in [-NUMBER_MAX, 0, NUMBER_MAX] {
+                let measure = Measure::new(value.into(), Timestamp::UNIX_EPOCH, "fuzz".to_owned(), 1);
+                let measure = measure.expect("it is within the bounds");
+                let measures = metrics.ids().map(|id| (id, measure.clone())).collect();
+                let context = CheckContext {
+                    now: Timestamp::UNIX_EPOCH,
+                    today: jiff::civil::date(1970, 1, 1),
+                    customer_since: None,
+                    previous: None,
+                    overrides: &[],
+                };
+                let result = model.check(&measures, &context);
+                let rows: Vec<_> = result
+                    .contributions
+                    .iter()
+                    .map(|row| row.contribution.clone())
+                    .collect();
+                if let Some(score) = &result.score {
+                    assert_eq!(Exact::sum(&rows), *score, "contributions sum to the score");
+                }
             }
         }
         Err(errors) => {

@@ -8,7 +8,7 @@ use proptest::test_runner::{Config, RngSeed};
 
 use super::load::FILES;
 use super::*;
-use crate::health::HealthRules;
+use crate::health::{CompiledModel, HealthRules};
 use crate::metrics::METRICS;
 
 /// Longest line that tells of a fault, in bytes: both of its texts, of the widest letters, and the place.
@@ -194,6 +194,8 @@ fn check_any(files: &Files) -> Result<Result<Definitions, DefinitionErrors>, Tes
 
 /// What loads can be used, whatever the values of its metrics.
 fn check_accepted(definitions: &Definitions) -> Result<(), TestCaseError> {
+    let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body);
+    prop_assert!(model.is_ok(), "{model:?}");
     let rules = HealthRules::compile(&definitions.health.body);
     prop_assert!(rules.is_ok(), "{rules:?}");
     let rules = rules.unwrap();
