@@ -367,6 +367,18 @@ async fn the_examples_are_real() {
     }
 }
 
+/// The block `health` is rows of a check, or one customer explained.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_explanation_obeys_the_schema() {
+    let embedded = Embedded::three_customers().await;
+    let task = json!({"taskId": "x1", "agent": "customer-health",
+        "instruction": {"command": "explain-health", "params": {"customer": "Fjällhamra"}}});
+    let outcome = embedded.send(&task.to_string()).await;
+    embedded.close().await;
+    assert!(outcome["health"]["sentence"].is_string(), "{outcome}");
+    Schemas::load().check("outcome", &outcome);
+}
+
 fn file(name: &str) -> String {
     std::fs::read_to_string(folder().join(name)).unwrap_or_else(|error| panic!("protocols/{name}: {error}"))
 }

@@ -29,7 +29,7 @@ use kunder_domain::health::CompiledModel;
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
-pub use explain::Explanation;
+pub use explain::{Explanation, HealthBlock};
 pub use rows::{AT_RISK, HealthPage, HealthRow, LastContact, SuggestedContact};
 pub use strategy::{Expansion, GrowthGoal, Movement, Retention, StrategyMetrics, StrategyPage};
 pub use todos::TodoRow;
@@ -229,7 +229,7 @@ impl Agent<Reader, Fact> for CustomerHealth {
             } => self.health_page(work, page, customers, current),
             Facts::Joined { as_of, .. } if is_strategy => self.join_strategy(work, *as_of),
             Facts::Joined { as_of, undelivered } => self.join_health(work, *as_of, undelivered),
-            Facts::Explained(explained) => Decision::done(self.explain(work, explained)),
+            Facts::Explained(explained) => Decision::done(self.explain(explained)),
             Facts::Customers(customers) => self.log(work, customers),
             Facts::Answer(report) => Decision::done((**report).clone()),
         }

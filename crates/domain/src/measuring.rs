@@ -1,4 +1,4 @@
-//! The metrics of one customer at one moment, computed from what is known of it by their definitions (issue 4, point 1).
+//! The metrics of one customer at one moment, computed from what is known of it by their definitions (A7.2 point 1).
 
 use std::collections::BTreeSet;
 
@@ -206,7 +206,7 @@ impl MetricDefinition {
 }
 
 impl MetricFile {
-    /// Why a reading cannot be, by the metrics that read it (issue 4, "Bad input"): of a sum or ratio only its sign is bounded.
+    /// Why a reading cannot be, by the metrics that read it: of a sum or ratio only its sign is bounded.
     #[must_use]
     pub fn refusal(&self, measurement: &Measurement) -> Option<String> {
         let readers = self

@@ -145,7 +145,7 @@ fn outcome(mut generator: SchemaGenerator) -> Value {
     let blocks = [
         (
             "health",
-            generator.subschema_for::<Vec<customer_health::HealthRow>>(),
+            generator.subschema_for::<customer_health::HealthBlock>(),
         ),
         (
             "todos",

@@ -5,9 +5,8 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::exact::Exact;
 use kunder_domain::fact::{Contact, ContactRole};
-use kunder_domain::health::{Contribution, HealthResult, Row, Rule, Snapshot};
+use kunder_domain::health::{HealthResult, Row, Rule, Snapshot};
 use kunder_domain::measuring::Measured;
 use kunder_domain::metrics::{Metrics, day};
 
@@ -103,22 +102,9 @@ impl CustomerHealth {
 
     /// The score, and the inputs on which most of it is lost.
     fn losses(&self, result: &HealthResult<'_>, score: &str, language: &str) -> Vec<String> {
-        let full = Exact::whole(100);
-        let lost = |row: &Contribution<'_>| {
-            row.points
-                .as_ref()
-                .map(|points| full.minus(points).times(&row.weight))
-        };
-        let mut rows: Vec<(Exact, &Contribution<'_>)> = result
-            .contributions
-            .iter()
-            .filter_map(|row| Some((lost(row)?, row)))
-            .collect();
-        rows.retain(|(lost, _)| !lost.is_zero() && !lost.is_negative());
-        rows.sort_by(|one, other| other.0.cmp(&one.0));
         let of = explain::pick(language, "poäng av 100", "points of 100", "punten van 100");
         let mut reasons = vec![format!("{score} {of}")];
-        for (lost, row) in rows.iter().take(LOSSES_TOLD) {
+        for (lost, row) in result.losses().into_iter().take(LOSSES_TOLD) {
             if let Row::Input { metric, .. } = row.row {
                 let value = row
                     .measure
@@ -133,11 +119,11 @@ impl CustomerHealth {
         reasons
     }
 
-    /// The severity alone.
-    fn severity(&self, customer: &Customer, as_of: Timestamp) -> u8 {
+    /// The severity alone; `None` where the customer is in no band.
+    fn severity(&self, customer: &Customer, as_of: Timestamp) -> Option<u8> {
         let measured = self.measured(customer, as_of);
         let result = self.result(&self.model, customer, &measured, as_of, None);
-        result.band().map_or(0, |band| band.severity)
+        result.band().map(|band| band.severity)
     }
 
     /// Whether the customer's alert has to be opened or closed, by what this state of it says.
@@ -148,9 +134,15 @@ impl CustomerHealth {
                 .is_some()
     }
 
-    /// What has to become of the customer's alert, by the rule of the health model.
-    pub(super) fn crossing(&self, customer: &Customer, severity: u8, at: Timestamp) -> Option<Crossing> {
-        Crossing::of(customer, severity, at, self.definitions.health.body.alerts)
+    /// What has to become of the customer's alert, by the rule of the health model. Who is in no band is not known to have
+    /// recovered: the alert stays as it is.
+    pub(super) fn crossing(
+        &self,
+        customer: &Customer,
+        severity: Option<u8>,
+        at: Timestamp,
+    ) -> Option<Crossing> {
+        Crossing::of(customer, severity?, at, self.definitions.health.body.alerts)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `explain-health`: one customer's health, every point with where it comes from, and what changed (issue 4, point 5).
+//! `explain-health`: one customer's health, every point with where it comes from, and what changed.
 
 mod sentence;
 
@@ -23,7 +23,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CustomerHealth, Facts};
+use super::{CustomerHealth, Facts, HealthRow};
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::evidence::{decided, sources};
@@ -162,6 +162,15 @@ pub struct Explained {
     as_of: Timestamp,
     since: Timestamp,
     before: Option<Customer>,
+    language: &'static str,
+}
+
+/// The block `health`: rows of a check, or one customer explained.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+pub enum HealthBlock {
+    Check(Vec<HealthRow>),
+    Explained(Box<Explanation>),
 }
 
 impl CustomerHealth {
@@ -175,14 +184,18 @@ impl CustomerHealth {
         };
         let locale = work.task.locale();
         let params = Params::new(&work.task.instruction.params, locale);
-        let since = match params
+        let read = params
             .date(&["since"])
-            .and_then(|since| language(&params, locale).map(|_| since))
-        {
-            Ok(since) => since,
+            .and_then(|since| Ok((since, language(&params, locale)?)));
+        let (since, language) = match read {
+            Ok(read) => read,
             Err(bad) => return Ok(Facts::Answer(bad)),
         };
         let today = day(as_of, &self.zone);
+        if since.is_some_and(|since| since > today) {
+            let (sv, en) = (format!("ligger efter {today}"), format!("lies after {today}"));
+            return Ok(Facts::Answer(params.bad("since", &sv, &en)));
+        }
         let since = since.or_else(|| today.checked_sub(COMPARED_DAYS.days()).ok());
         let since = since
             .and_then(|since| since.tomorrow().ok())
@@ -197,17 +210,13 @@ impl CustomerHealth {
             as_of,
             since,
             before,
+            language,
         })))
     }
 
     /// Says how the customer is, and why.
-    pub(super) fn explain(&self, work: &Work, explained: &Explained) -> Report {
-        let locale = work.task.locale();
-        let params = Params::new(&work.task.instruction.params, locale);
-        let language = match language(&params, locale) {
-            Ok(language) => language,
-            Err(bad) => return *bad,
-        };
+    pub(super) fn explain(&self, explained: &Explained) -> Report {
+        let language = explained.language;
         let explanation = self.explanation(explained, language);
         let mut report = Report::new(Status::Complete, explanation.sentence.clone());
         report.text = Some(sentence::text(&explanation, language));
@@ -278,7 +287,7 @@ impl CustomerHealth {
             change: change.map(|(change, since)| self.change_row(&change, since, language)),
             sentence: String::new(),
         };
-        explanation.sentence = sentence::sentence(&explanation, &result.state, language);
+        explanation.sentence = sentence::sentence(&explanation, &result, language);
         explanation
     }
 

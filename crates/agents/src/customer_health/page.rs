@@ -39,7 +39,7 @@ impl CustomerHealth {
             if let Some(now) = current.get(&customer.id) {
                 let row_now = self.judge(now, as_of, locale);
                 let crossing = self
-                    .crossing(now, row_now.severity, page.now)
+                    .crossing(now, row_now.known_severity(), page.now)
                     .filter(|_| now.is_active());
                 if let Some(crossing) = crossing {
                     self.change_alert(&mut decision, work, crossing, now, &row_now, page.now);
@@ -119,7 +119,7 @@ impl CustomerHealth {
         let row = self.judge(&after, work.now, locale);
         let mut decision = Decision::done(Report::new(Status::Complete, ""));
         decision.changes = entry.facts;
-        if self.crossing(&after, row.severity, work.now) == Some(Crossing::Recovered) {
+        if self.crossing(&after, row.known_severity(), work.now) == Some(Crossing::Recovered) {
             self.change_alert(&mut decision, work, Crossing::Recovered, &after, &row, work.now);
             let recovered = locale.pick("är inte längre i riskzonen", "is no longer at risk");
             report.summary = format!("{} {} {recovered}.", report.summary, after.name());

@@ -56,6 +56,11 @@ pub struct HealthRow {
 }
 
 impl HealthRow {
+    /// `None` where the customer is in no band.
+    pub(super) fn known_severity(&self) -> Option<u8> {
+        self.is_in_a_band().then_some(self.severity)
+    }
+
     /// Whether the model could say how the customer is.
     #[must_use]
     pub fn is_in_a_band(&self) -> bool {

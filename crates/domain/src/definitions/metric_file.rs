@@ -1,4 +1,4 @@
-//! The metric file: what is measured, in which unit, over which window, and from which facts (issue 4, point 1).
+//! The metric file: what is measured, in which unit, over which window, and from which facts (A7.2 point 1).
 
 use std::fmt;
 

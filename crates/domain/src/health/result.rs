@@ -142,7 +142,7 @@ impl<'a> HealthResult<'a> {
         self.rules.first().copied()
     }
 
-    /// Each contribution with six decimals; as printed they add up to the printed score (issue 4, point 2).
+    /// Each contribution with six decimals; as printed they add up to the printed score.
     #[must_use]
     pub fn printed_contributions(&self) -> Vec<String> {
         let rows: Vec<Exact> = self
@@ -151,6 +151,18 @@ impl<'a> HealthResult<'a> {
             .map(|row| row.contribution.clone())
             .collect();
         print_rows(&rows, &Exact::sum(&rows))
+    }
+
+    /// The inputs on which points are lost, the costliest first, with how much of the score that is; ties in the file's order.
+    #[must_use]
+    pub fn losses(&self) -> Vec<(Exact, &Contribution<'a>)> {
+        let full = Exact::whole(100);
+        let lost = |row: &Contribution<'_>| Some(full.minus(row.points.as_ref()?).times(&row.weight));
+        let rows = self.contributions.iter();
+        let mut losses: Vec<_> = rows.filter_map(|row| Some((lost(row)?, row))).collect();
+        losses.retain(|(lost, _)| !lost.is_zero() && !lost.is_negative());
+        losses.sort_by(|one, other| other.0.cmp(&one.0));
+        losses
     }
 
     /// With six decimals at most.

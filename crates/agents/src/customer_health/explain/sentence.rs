@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kunder_domain::exact::Exact;
-use kunder_domain::health::{State, Why};
-use rust_decimal::Decimal;
+use kunder_domain::health::{HealthResult, State, Why};
 
 use super::{ChangeRow, ContributionRow, Explanation};
 
@@ -18,9 +16,9 @@ pub(in crate::customer_health) fn pick<'t>(language: &str, sv: &'t str, en: &'t 
 }
 
 /// How the customer is, the first reason, and what changed.
-pub(super) fn sentence(explanation: &Explanation, state: &State<'_>, language: &str) -> String {
-    let mut sentence = match (state, &explanation.score) {
-        (State::Band(_), Some(score)) => scored(explanation, score, language),
+pub(super) fn sentence(explanation: &Explanation, result: &HealthResult<'_>, language: &str) -> String {
+    let mut sentence = match (&result.state, &explanation.score) {
+        (State::Band(_), Some(score)) => scored(explanation, result, score, language),
         (State::Band(_), None) => {
             let because = explanation.rules.first().map_or_else(
                 || {
@@ -57,10 +55,14 @@ pub(super) fn sentence(explanation: &Explanation, state: &State<'_>, language: &
     sentence
 }
 
-fn scored(explanation: &Explanation, score: &str, language: &str) -> String {
+fn scored(explanation: &Explanation, result: &HealthResult<'_>, score: &str, language: &str) -> String {
     let of = pick(language, "poäng av 100", "points of 100", "punten van 100");
     let head = format!("{}: {}, {score} {of}", explanation.customer, explanation.label);
-    match costliest(&explanation.contributions) {
+    let costliest = result.losses().first().and_then(|(_, lost)| {
+        let place = result.contributions.iter().position(|row| row.row == lost.row)?;
+        explanation.contributions.get(place)
+    });
+    match costliest {
         Some(row) => {
             let costs = pick(language, "mest drar ner", "most is lost on", "het meest kost");
             let value = row.value.as_deref().unwrap_or("–");
@@ -68,18 +70,6 @@ fn scored(explanation: &Explanation, score: &str, language: &str) -> String {
         }
         None => head,
     }
-}
-
-/// The input on which most points are lost.
-fn costliest(rows: &[ContributionRow]) -> Option<&ContributionRow> {
-    let number = |text: &str| text.parse::<Decimal>().ok().map(Exact::from);
-    let lost = |row: &ContributionRow| {
-        let points = number(row.points.as_deref()?)?;
-        Some(Exact::whole(100).minus(&points).times(&number(&row.weight)?))
-    };
-    let costs = rows.iter().filter_map(|row| Some((lost(row)?, row)));
-    let costs = costs.filter(|(lost, _)| !lost.is_zero() && !lost.is_negative());
-    costs.max_by(|one, other| one.0.cmp(&other.0)).map(|(_, row)| row)
 }
 
 fn not_scored(explanation: &Explanation, why: &Why, language: &str) -> String {

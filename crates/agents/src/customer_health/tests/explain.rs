@@ -237,3 +237,36 @@ fn a_weighted_model_checks_all_customers() {
     };
     assert_eq!((alerts(&finished), alerts(&again)), (1, 0));
 }
+
+/// What nobody measures any more is not known to be well again.
+#[test]
+fn an_alert_stays_open_while_nothing_is_known() {
+    let low = "queries_per_week=1@3 features_used_28d=0@2 logins_per_week=1@3 tickets_created_30d=4@1 ticket_sentiment=negative@1";
+    let portfolio = MemoryPortfolio::new(facts([measured(customer("low", "Låg AB").meeting(1), low)]));
+    let agent = agent_of("boekhouding");
+    let told = |id: &str, days: i64| {
+        let at = now() + jiff::SignedDuration::from_hours(24 * days);
+        let finished = run(&agent, &task(id, HEALTH_CHECK), at, &portfolio);
+        let events = finished.pages.iter().flat_map(|page| &page.events);
+        let events: Vec<String> = events.map(|event| event.kind.to_owned()).collect();
+        (
+            rows(&finished)[0].band.clone(),
+            rows(&finished)[0].open_alert,
+            events,
+        )
+    };
+    assert_eq!(
+        told("t1", 0),
+        ("critical".to_owned(), true, vec!["at-risk".to_owned()])
+    );
+    assert_eq!(told("t2", 100), ("not_scored".to_owned(), true, Vec::new()));
+}
+
+#[test]
+fn a_day_to_come_is_nothing_to_compare_with() {
+    let params = json!({"customer": "Räkenskap", "since": "2030-01-01"});
+    expect![[r#"
+        failed: Uppgiften kunde inte läsas.
+        blocker: `params.since` ligger efter 2025-09-01"#]]
+    .assert_eq(&shown(&explained("boekhouding", &accountants(), params)));
+}
