@@ -11,6 +11,7 @@ use std::sync::Arc;
 use kunder_agent_core::bus::AnnouncementKind;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::journal::{Commit, Journal, JournalError};
+use kunder_domain::change::Change;
 use kunder_domain::fact::Fact;
 use kunder_domain::portfolio::{Portfolio, PortfolioError};
 use kunder_store::{OpenError, SqliteStore};
@@ -91,7 +92,7 @@ impl Story {
     }
 
     /// Starts and commits, with the state between.
-    async fn run(&mut self, commit: Commit<Fact>) {
+    async fn run(&mut self, commit: Commit<Change>) {
         self.bench.store().start(&commit.task, commit.epoch);
         self.bench.store().set_meta("started", "yes").await.unwrap();
         self.keep().await;
