@@ -82,6 +82,7 @@ impl CustomerHealth {
                 reason: AT_RISK_ALERT.to_owned(),
                 open: is_open,
                 severity: row.severity,
+                level: None,
             },
         });
         let data = json!({

@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub hash: String,
     pub score: Option<Exact>,
     pub state: Kept,
+    /// Of the band; `None` where it is in none.
+    pub severity: Option<u8>,
     /// The contribution of each row by its name.
     pub rows: BTreeMap<String, Exact>,
 }
@@ -70,6 +72,7 @@ impl Snapshot {
                 State::Unclassified => Kept::Unclassified,
                 State::InGrace { .. } => Kept::InGrace,
             },
+            severity: result.band().map(|band| band.severity),
             rows,
         }
     }
