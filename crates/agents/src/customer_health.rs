@@ -26,7 +26,6 @@ use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::CustomerId;
-use kunder_domain::health::CompiledModel;
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
@@ -37,6 +36,7 @@ pub use todos::TodoRow;
 
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
+use crate::health_models::HealthModels;
 use crate::paging::{self, PAGE_CUSTOMERS, Page};
 use crate::present::catch_up;
 
@@ -55,7 +55,7 @@ const EXPLAIN: &str = "explain-health";
 /// Tells which customers need a contact, and why.
 pub struct CustomerHealth {
     definitions: Arc<Definitions>,
-    model: CompiledModel,
+    models: HealthModels,
     zone: TimeZone,
 }
 
@@ -87,13 +87,12 @@ impl CustomerHealth {
     /// Where the definitions were not checked when they were loaded.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body)
-            .expect("models are checked when loaded");
+        let models = HealthModels::new(Arc::clone(&definitions));
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
             definitions,
-            model,
+            models,
             zone,
         }
     }

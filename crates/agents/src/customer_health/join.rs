@@ -44,7 +44,7 @@ impl CustomerHealth {
         rows::order(&mut rows);
         let today = day(as_of, &self.zone);
         let counts = rows::counts(&rows);
-        let bands = &self.model.bands;
+        let bands = &self.models.active().bands;
         let mut report = Report::new(Status::Complete, words::summary(&rows, bands, today, locale));
         report.text = Some(words::report(&rows, bands, &report.summary, locale));
         report.customers = counts;

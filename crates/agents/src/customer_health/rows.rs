@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::explain::NO_BAND;
 use super::strategy::Movement;
+use crate::health_models::wording::NO_BAND;
 
 /// From this severity on a customer is at risk: an alert is opened, a contact is suggested (S0-31, D-26).
 pub const AT_RISK: u8 = 2;
