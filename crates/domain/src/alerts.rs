@@ -73,7 +73,7 @@ pub struct AlertChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertChangeKind {
     Open,
-    /// To be opened, but it was opened too often of late, or just before: held back until it was not.
+    /// To be opened, but it was opened too often of late: held back until it was not.
     Damped,
     Close,
 }
@@ -195,8 +195,10 @@ impl AlertRules {
             .unwrap_or(0);
         let (kind, level, because) = match said {
             Said::Holds { level, because } if !is_open => {
-                let rests = opened_within(customer, reason, at, cooldown_days) > 0;
-                let kind = if rests || is_flapping(customer, reason, at, self.rate) {
+                if opened_within(customer, reason, at, cooldown_days) > 0 {
+                    return None;
+                }
+                let kind = if is_flapping(customer, reason, at, self.rate) {
                     AlertChangeKind::Damped
                 } else {
                     AlertChangeKind::Open

@@ -381,6 +381,7 @@ fn bodies(definitions: &Definitions) -> String {
         icp,
         kpis,
         metrics,
+        alerts,
         warnings: _,
     } = definitions;
     let headers = [
@@ -392,10 +393,11 @@ fn bodies(definitions: &Definitions) -> String {
         &icp.header,
         &kpis.header,
         &metrics.header,
+        &alerts.header,
     ];
     let rules = (&organisation.body, &health.body, &onboarding.body, &process.body);
     format!(
-        "{headers:?} {rules:?} {:?} {:?} {:?} {:?}",
-        pipeline.body, icp.body, kpis.body, metrics.body
+        "{headers:?} {rules:?} {:?} {:?} {:?} {:?} {:?}",
+        pipeline.body, icp.body, kpis.body, metrics.body, alerts.body
     )
 }
