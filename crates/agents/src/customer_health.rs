@@ -3,6 +3,7 @@
 mod alerts;
 mod check;
 mod explain;
+mod history;
 mod join;
 mod logbook;
 mod page;
@@ -10,6 +11,7 @@ mod reading;
 mod rows;
 mod strategy;
 mod todos;
+mod verify;
 mod words;
 
 use std::collections::BTreeMap;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use kunder_agent_core::agent::{Agent, GatherError, Work};
 use kunder_agent_core::decision::Decision;
@@ -32,9 +35,11 @@ use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
 pub use explain::{Explanation, HealthBlock};
+pub use history::{HealthDay, HealthHistory, Trend};
 pub use rows::{AT_RISK, AlertLine, AlertsBlock, HealthPage, HealthRow, LastContact, SuggestedContact};
 pub use strategy::{Expansion, GrowthGoal, Movement, Retention, StrategyMetrics, StrategyPage};
 pub use todos::TodoRow;
+pub use verify::{Difference, Verification};
 
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
@@ -55,6 +60,9 @@ const LIST_TODOS: &str = "list-todos";
 /// A parameter of the health check: the number of a fact; only customers with news after it are looked at.
 pub const NEWS_AFTER: &str = "newsAfter";
 const EXPLAIN: &str = "explain-health";
+const HISTORY: &str = "health-history";
+const VERIFY: &str = "verify-health";
+const VERIFY_PAGE: &str = "verify-page";
 
 /// Tells which customers need a contact, and why.
 pub struct CustomerHealth {
@@ -82,6 +90,12 @@ pub enum Facts {
         as_of: Timestamp,
         undelivered: Vec<Undelivered>,
     },
+    /// All customers, whose records of a day are to be computed again.
+    Verify { view: View, spans: Vec<Span>, on: Date },
+    /// Records to compute again, with what they rest on.
+    Again(Box<verify::Again>),
+    /// One customer with its records.
+    Recorded(Box<history::Recorded>),
     /// One customer, now and before.
     Explained(Box<explain::Explained>),
     /// The customers that a command of the log book is about.
@@ -196,6 +210,8 @@ impl Agent<Reader, Change> for CustomerHealth {
         &[
             HEALTH_CHECK,
             EXPLAIN,
+            HISTORY,
+            VERIFY,
             LOG_TOUCHPOINT,
             MEETING_PROTOCOL,
             ADD_TODO,
@@ -217,6 +233,9 @@ impl Agent<Reader, Change> for CustomerHealth {
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
         match work.task.command().unwrap_or(HEALTH_CHECK) {
             EXPLAIN => self.explained(work, reader).await,
+            HISTORY => self.recorded(work, reader).await,
+            VERIFY => self.verified(work, reader).await,
+            VERIFY_PAGE => self.again(work, reader).await,
             HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,
             LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO => self.one(work, reader).await,
@@ -247,6 +266,10 @@ impl Agent<Reader, Change> for CustomerHealth {
                 current,
             } => self.health_page(work, page, customers, past, current),
             Facts::Some { view, only } => paging::only(NAME, HEALTH_PAGE, work.now, *view, only),
+            Facts::Joined { .. } if work.task.command() == Some(VERIFY) => self.join_verification(work),
+            Facts::Verify { view, spans, on } => self.split_verification(work, *view, spans, *on),
+            Facts::Again(again) => self.verify_page(again),
+            Facts::Recorded(recorded) => Decision::done(self.history(work, recorded)),
             Facts::Joined { as_of, .. } if is_strategy => self.join_strategy(work, *as_of),
             Facts::Joined { as_of, undelivered } => self.join_health(work, *as_of, undelivered),
             Facts::Explained(explained) => Decision::done(self.explain(explained)),

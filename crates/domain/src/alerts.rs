@@ -301,7 +301,7 @@ impl Present<'_> {
         let now = self.snapshot;
         self.history
             .iter()
-            .filter(|record| record.snapshot.model == now.model && record.snapshot.hash == now.hash)
+            .filter(|record| record.snapshot.is_comparable(now))
     }
 }
 

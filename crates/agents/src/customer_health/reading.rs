@@ -70,16 +70,10 @@ impl CustomerHealth {
         reader: &Reader,
     ) -> Result<Past, PortfolioError> {
         let today = day(page.view.as_of, &self.zone);
-        let mut past = Past::default();
-        for on in reader.health_days(today, LAST_RECORD_DAYS).await? {
-            if past.last.len() >= customers.len() {
-                break;
-            }
-            for record in records(page, on, reader).await? {
-                past.last.entry(record.customer.clone()).or_insert(record);
-            }
-        }
-        Ok(past)
+        Ok(Past {
+            last: last_records(page, today, customers.len(), reader).await?,
+            ..Past::default()
+        })
     }
 
     /// The days before, of those whose alerts rest on them.
@@ -126,6 +120,25 @@ impl CustomerHealth {
         }
         Ok(current)
     }
+}
+
+/// The last record before a day of each of so many customers of a page.
+pub(super) async fn last_records(
+    page: &Page,
+    before: Date,
+    customers: usize,
+    reader: &Reader,
+) -> Result<BTreeMap<CustomerId, HealthRecord>, PortfolioError> {
+    let mut last = BTreeMap::new();
+    for on in reader.health_days(before, LAST_RECORD_DAYS).await? {
+        if last.len() >= customers {
+            break;
+        }
+        for record in records(page, on, reader).await? {
+            last.entry(record.customer.clone()).or_insert(record);
+        }
+    }
+    Ok(last)
 }
 
 async fn customers(page: &Page, reader: &Reader) -> Result<Vec<Customer>, PortfolioError> {

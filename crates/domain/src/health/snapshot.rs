@@ -85,6 +85,12 @@ impl Snapshot {
         }
     }
 
+    /// Whether one model, in one version, gave both.
+    #[must_use]
+    pub fn is_comparable(&self, other: &Self) -> bool {
+        self.model == other.model && self.hash == other.hash
+    }
+
     /// What changed from this result to a later one.
     #[must_use]
     pub fn change_to(&self, later: &Self) -> Change {
@@ -116,7 +122,7 @@ impl Snapshot {
         Change {
             from: self.state.clone(),
             to: later.state.clone(),
-            model_changed: self.model != later.model || self.hash != later.hash,
+            model_changed: !self.is_comparable(later),
             difference,
             rows,
         }
