@@ -16,7 +16,18 @@ struct Entry {
     data: &'static [&'static str],
 }
 
-const OUT: [Entry; 12] = [
+/// Of an alert beside at-risk.
+const ALERT: &[&str] = &[
+    "customerId",
+    "customer",
+    "reason",
+    "severity",
+    "band",
+    "score",
+    "because",
+];
+
+const OUT: [Entry; 14] = [
     Entry {
         kind: "at-risk",
         producer: "customer-health",
@@ -46,6 +57,22 @@ const OUT: [Entry; 12] = [
             "reasons",
             "valueAtRisk",
         ],
+    },
+    Entry {
+        kind: "alert-opened",
+        producer: "customer-health",
+        receivers: &["salj", "kunder"],
+        rows: "S2-66 to S2-70",
+        says: "a reason to look at a customer has come up: once, until it has gone",
+        data: ALERT,
+    },
+    Entry {
+        kind: "alert-closed",
+        producer: "customer-health",
+        receivers: &["salj", "kunder"],
+        rows: "S2-66 to S2-70",
+        says: "the reason has gone",
+        data: ALERT,
     },
     Entry {
         kind: "health-summary",
