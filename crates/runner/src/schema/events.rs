@@ -256,7 +256,8 @@ fn member(kind: &str, name: &str) -> Value {
     let money = json!({"type": "object", "properties": {"amount": {"type": "string"}, "currency": {"type": "string"}}, "required": ["amount", "currency"]});
     let both = json!({"type": "object", "properties": {"sv": {"type": "string"}, "en": {"type": "string"}}, "required": ["sv", "en"]});
     match (kind, name) {
-        ("story", "title") => both,
+        ("story", "title") | (_, "because") => both,
+        ("alert-opened" | "alert-closed", "score") => json!({"type": ["string", "null"]}),
         (_, "pieces") => json!({"type": "array", "items": both}),
         (_, "reasons" | "alerted" | "recovered" | "damped" | "missing" | "quotes") => {
             json!({"type": "array", "items": {"type": "string"}})
