@@ -315,3 +315,6 @@ fn median(mut numbers: Vec<Exact>) -> Option<Exact> {
     }
     numbers[middle - 1].plus(upper).over(&Exact::whole(2))
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,7 +215,7 @@ impl CustomerHealth {
 fn told(snapshot: &Snapshot) -> String {
     let state = crate::health_models::wording::kept_key(&snapshot.state);
     match &snapshot.score {
-        Some(score) => format!("{score} {state}"),
+        Some(score) => format!("{} {state}", score.printed()),
         None => state.to_owned(),
     }
 }

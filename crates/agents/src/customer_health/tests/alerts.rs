@@ -35,7 +35,7 @@ pub(super) fn alerts_of(portfolio: &Arc<MemoryPortfolio>, id: &str) -> Vec<Strin
         .collect()
 }
 
-fn met_today(id: &str, number: usize) -> Fact {
+pub(super) fn met_today(id: &str, number: usize) -> Fact {
     let mut fact = customer(id, "").meeting(0).facts().pop().unwrap();
     fact.id = format!("{id}/again/{number}");
     fact
