@@ -191,42 +191,38 @@ fn summary(history: &HealthHistory, locale: Locale) -> String {
         };
     };
     let now = last.score.as_ref().unwrap_or(&last.band);
-    let told = match (&history.trend, locale) {
-        (
-            Some(Trend {
-                since,
-                difference,
-                before,
-                ..
-            }),
-            Locale::Sv,
-        ) => {
-            format!("{} sedan {since} (då {before})", signed(difference))
-        }
-        (
-            Some(Trend {
-                since,
-                difference,
-                before,
-                ..
-            }),
-            Locale::En,
-        ) => {
-            format!("{} since {since} ({before} then)", signed(difference))
-        }
-        (None, Locale::Sv) => "inget att jämföra med".to_owned(),
-        (None, Locale::En) => "nothing to compare with".to_owned(),
-    };
+    let told = history.trend.as_ref().map_or_else(
+        || {
+            locale
+                .pick("inget att jämföra med", "nothing to compare with")
+                .to_owned()
+        },
+        |trend| trend.words(locale),
+    );
     match locale {
         Locale::Sv => format!("{customer}: {now} den {}, {told}; {count} dagar.", last.day),
         Locale::En => format!("{customer}: {now} on {}, {told}; {count} days.", last.day),
     }
 }
 
-fn signed(difference: &str) -> String {
-    match difference.strip_prefix('-') {
-        Some(fall) => format!("−{fall}"),
-        None => format!("+{difference}"),
+impl Trend {
+    /// `−7.5 since 2026-10-29 (70 then)`.
+    fn words(&self, locale: Locale) -> String {
+        let Self {
+            since,
+            before,
+            difference,
+            ..
+        } = self;
+        let moved = match difference.strip_prefix('-') {
+            Some(fall) => format!("−{fall}"),
+            None if difference == "0" => locale.pick("oförändrad", "unchanged").to_owned(),
+            None => format!("+{difference}"),
+        };
+        match locale {
+            Locale::Sv => format!("{moved} sedan {since} (då {before})"),
+            Locale::En => format!("{moved} since {since} ({before} then)"),
+        }
     }
 }
 

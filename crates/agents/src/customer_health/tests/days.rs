@@ -97,7 +97,7 @@ fn the_history_marks_another_model_and_names_the_day_it_compares_with() {
     }
     let finished = asked_today(&agent, &portfolio, HISTORY, json!({"customer": "Räkenskap"}));
     expect![[r#"
-        Räkenskap AB: 66.25 den 2025-09-01, +0 sedan 2025-08-27 (då 66.25); 4 dagar.
+        Räkenskap AB: 66.25 den 2025-09-01, oförändrad sedan 2025-08-27 (då 66.25); 4 dagar.
         2025-09-01  66.25  Neutral
         2025-08-31  66.25  Neutral
         2025-08-28  66.25  Neutral
