@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod join;
 mod logbook;
+mod overriding;
 mod page;
 mod rows;
 mod strategy;
@@ -51,6 +52,8 @@ const ADD_TODO: &str = "add-todo";
 const FINISH_TODO: &str = "finish-todo";
 const LIST_TODOS: &str = "list-todos";
 const EXPLAIN: &str = "explain-health";
+const OVERRIDE: &str = "override-health";
+const WITHDRAW: &str = "withdraw-override";
 
 /// Tells which customers need a contact, and why.
 pub struct CustomerHealth {
@@ -183,6 +186,8 @@ impl Agent<Reader, Change> for CustomerHealth {
         &[
             HEALTH_CHECK,
             EXPLAIN,
+            OVERRIDE,
+            WITHDRAW,
             LOG_TOUCHPOINT,
             MEETING_PROTOCOL,
             ADD_TODO,
@@ -194,7 +199,7 @@ impl Agent<Reader, Change> for CustomerHealth {
 
     async fn lane(&self, task: &Task, reader: &Reader) -> Option<String> {
         match task.command()? {
-            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO | FINISH_TODO => {
+            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO | FINISH_TODO | OVERRIDE | WITHDRAW => {
                 crate::asked::lane(task, reader).await
             }
             _ => None,
@@ -206,7 +211,9 @@ impl Agent<Reader, Change> for CustomerHealth {
             EXPLAIN => self.explained(work, reader).await,
             HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,
-            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO => self.one(work, reader).await,
+            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO | OVERRIDE | WITHDRAW => {
+                self.one(work, reader).await
+            }
             FINISH_TODO | LIST_TODOS => self.one_or_all(work, reader).await,
             other => Err(GatherError::Refused(format!(
                 "customer-health has no command `{other}`"

@@ -36,7 +36,8 @@ pub struct Judged<'a> {
     pub label: String,
     /// 0 to 100 with six decimals at most; rule models give none.
     pub score: Option<String>,
-    /// The rules that hold, the worst first: the first of them decided. Of a score, the inputs on which most of it is lost.
+    /// The exceptions that changed it; then the rules that hold, the worst first, or of a score the inputs on which most of it
+    /// is lost.
     pub because: Vec<Because>,
     /// Why it is in no band, in words.
     pub no_band: Option<String>,
@@ -102,7 +103,7 @@ impl HealthModels {
             today: day(at, &self.zone),
             customer_since: customer.first_observed.map(|first| day(first, &self.zone)),
             previous,
-            overrides: &[],
+            overrides: &customer.overrides,
         };
         model.check(&measured.values, &context)
     }
@@ -122,10 +123,11 @@ impl HealthModels {
         let result = self.result(model, customer, &measured, at, None);
         let state = Snapshot::of(&result).state;
         let score = result.printed_score();
-        let because = match &score {
+        let mut because = exceptions(&result, language);
+        because.extend(match &score {
             Some(_) => self.losses(&result, language),
             None => rules_that_hold(&result, &measured, language),
-        };
+        });
         let lacking = |missing: &str| match locale {
             Locale::Sv => format!("Se till att detta kommer in: {missing}"),
             Locale::En => format!("See to it that this is fed: {missing}"),
@@ -187,6 +189,18 @@ impl HealthModels {
 }
 
 impl Judged<'_> {
+    /// `Critical, 36.25 points of 100`.
+    #[must_use]
+    pub fn told(&self, locale: Locale) -> String {
+        let points = self.score.as_ref();
+        let points = points.map(|score| wording::points(score, locale.pick("sv", "en")));
+        [Some(self.label.clone()), points]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
     /// `36.25 points of 100`, then why; the rules alone where there is no score.
     #[must_use]
     pub fn reasons(&self, locale: Locale) -> Vec<String> {
@@ -195,6 +209,18 @@ impl Judged<'_> {
         let because = self.because.iter().map(|because| because.text.clone());
         score.into_iter().chain(because).collect()
     }
+}
+
+/// The exceptions that changed the score or the band.
+fn exceptions(result: &HealthResult<'_>, language: &str) -> Vec<Because> {
+    let severity = result.band().map_or(0, |band| band.severity);
+    let applied = result.overrides.iter().filter(|one| one.changed);
+    let told = applied.map(|one| Because {
+        text: wording::exception(one, language),
+        severity,
+        metrics: Vec::new(),
+    });
+    told.collect()
 }
 
 /// The rules that hold, the worst first: the first of them decided.

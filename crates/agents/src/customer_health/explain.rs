@@ -10,11 +10,10 @@ use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::{Effect, Label};
+use kunder_domain::definitions::Effect;
 use kunder_domain::exact::{Exact, print_rows};
 use kunder_domain::health::{
-    AppliedOverride, Change, CompiledModel, Contribution, HealthResult, Kept, OverrideReason, Reading, Row,
-    Snapshot,
+    AppliedOverride, Change, CompiledModel, Contribution, HealthResult, Kept, Reading, Row, Snapshot,
 };
 use kunder_domain::metrics::day;
 use schemars::JsonSchema;
@@ -24,7 +23,7 @@ use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::evidence::{decided, sources};
 use crate::health_models;
-use crate::health_models::wording::{kept_key, kept_label};
+use crate::health_models::wording::{kept_key, kept_label, override_reason};
 use crate::params::{Bad, Params};
 
 /// A customer is compared with itself so many days before, unless the task says `since`.
@@ -241,10 +240,7 @@ fn override_row(applied: &AppliedOverride<'_>, language: &str) -> OverrideRow {
             Effect::Floor(points) => format!("floor {points}"),
             Effect::Band(key) => format!("band {key}"),
         },
-        reason: match applied.reason {
-            OverrideReason::Label(label) => Label::in_locale(label, language).to_owned(),
-            OverrideReason::Text(text) => text.to_owned(),
-        },
+        reason: override_reason(applied, language).to_owned(),
         author: applied.author.to_owned(),
         expires: applied.expires,
         changed: applied.changed,

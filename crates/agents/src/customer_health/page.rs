@@ -14,7 +14,10 @@ use super::alerts::Crossing;
 use super::logbook::{self, Entry};
 use super::rows::HealthPage;
 use super::todos::{self, Finish};
-use super::{ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, strategy};
+use super::{
+    ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, OVERRIDE, WITHDRAW,
+    strategy,
+};
 use crate::asked::moment;
 use crate::evidence::sources;
 use crate::paging::Page;
@@ -90,6 +93,8 @@ impl CustomerHealth {
             LOG_TOUCHPOINT => logbook::touchpoint(work, customer, &self.zone),
             MEETING_PROTOCOL => logbook::protocol(work, customer, &self.zone),
             ADD_TODO => todos::add(work, customer),
+            OVERRIDE => self.make_exception(work, customer),
+            WITHDRAW => self.withdraw_exception(work, customer),
             other => Err(Box::new(Report::failed(
                 other,
                 format!("`instruction.command` is unknown: {other}"),

@@ -3,6 +3,7 @@
 mod alerts;
 mod explain;
 mod log_book;
+mod overriding;
 mod strategy;
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `kunder health explain`: one customer's health, every point with where it comes from.
+//! `kunder health`: one customer's health, every point with where it comes from, and exceptions that persons make.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use jiff::civil::Date;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::task::Locale;
 
-use super::{Common, Failure, day, notes, output};
+use super::overriding::{OverrideArgs, WithdrawArgs};
+use super::{Common, Failure, day, notes, output, overriding};
 
 #[derive(Subcommand)]
 pub(crate) enum HealthCommand {
@@ -26,6 +27,10 @@ pub(crate) enum HealthCommand {
         #[arg(long)]
         locale: Option<Language>,
     },
+    /// Make an exception for a customer, until a day: its score is at most or at least so many points, or it is in a band
+    Override(OverrideArgs),
+    /// End an exception before its last day
+    Withdraw(WithdrawArgs),
 }
 
 /// Languages a customer's own people may read.
@@ -41,12 +46,16 @@ pub(super) async fn run(
     command: HealthCommand,
     clock: Arc<dyn Clock>,
 ) -> Result<ExitCode, Failure> {
-    let HealthCommand::Explain {
-        customer,
-        as_of,
-        since,
-        locale,
-    } = command;
+    let (customer, as_of, since, locale) = match command {
+        HealthCommand::Explain {
+            customer,
+            as_of,
+            since,
+            locale,
+        } => (customer, as_of, since, locale),
+        HealthCommand::Override(args) => return overriding::make(common, args, clock).await,
+        HealthCommand::Withdraw(args) => return overriding::withdraw(common, args, clock).await,
+    };
     let mut params = vec![("customer", customer)];
     params.extend(since.map(|since| ("since", since.to_string())));
     let (locale, language) = match locale {
