@@ -17,6 +17,8 @@ mod letters;
 mod notes;
 #[path = "cli/overriding.rs"]
 mod overriding;
+#[path = "cli/resolver.rs"]
+mod resolver;
 #[path = "cli/serve.rs"]
 mod serve;
 #[path = "cli/tasks.rs"]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use kunder_agent_core::outcome::DefinitionUse;
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::Definitions;
+use kunder_domain::definitions::{Band, Definition, Definitions, HealthModel, Models};
 use kunder_domain::health::{CheckContext, CompiledModel, HealthResult, Row, Rule, Snapshot};
 use kunder_domain::measuring::{Measured, measure};
 use kunder_domain::metrics::{Metrics, day};
@@ -15,13 +16,16 @@ use rust_decimal::Decimal;
 
 pub mod wording;
 
+use crate::evidence::decided;
+
 /// Inputs that a judgement names as the reason of a score.
 const LOSSES_TOLD: usize = 2;
 
 /// The models of one organisation, with what they measure by.
 pub struct HealthModels {
     definitions: Arc<Definitions>,
-    model: CompiledModel,
+    /// In the order of the files, that of `health.yaml` first.
+    models: Vec<CompiledModel>,
     zone: TimeZone,
 }
 
@@ -59,21 +63,79 @@ impl HealthModels {
     /// Where the definitions were not checked when they were loaded.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body)
-            .expect("models are checked when loaded");
+        let compiled = definitions.models().map(|model| {
+            CompiledModel::compile(model, &definitions.metrics.body).expect("models are checked when loaded")
+        });
+        let models = compiled.collect();
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
             definitions,
-            model,
+            models,
             zone,
         }
     }
 
-    /// The one that decides.
+    /// The one that decides on this customer (D-27).
     #[must_use]
-    pub fn active(&self) -> &CompiledModel {
-        &self.model
+    pub fn active(&self, customer: &Customer) -> &CompiledModel {
+        let resolved = self.resolved(customer);
+        let active = resolved.and_then(|models| self.by_id(&models.active));
+        active.unwrap_or(&self.models[0])
+    }
+
+    /// Those that are only looked at for this customer, in the resolver's order.
+    #[must_use]
+    pub fn shadows(&self, customer: &Customer) -> Vec<&CompiledModel> {
+        let resolved = self.resolved(customer);
+        let names = resolved.map_or(&[][..], |models| &models.shadow);
+        names.iter().filter_map(|id| self.by_id(id)).collect()
+    }
+
+    fn resolved(&self, customer: &Customer) -> Option<&Models> {
+        let resolver = self.definitions.resolver.as_ref()?;
+        Some(resolver.body.resolve(&|field| customer.field(field)).models)
+    }
+
+    fn by_id(&self, id: &str) -> Option<&CompiledModel> {
+        self.models.iter().find(|model| model.id == id)
+    }
+
+    /// The file of a model.
+    #[must_use]
+    pub fn definition(&self, model: &CompiledModel) -> &Definition<HealthModel> {
+        let mut files = self.definitions.models();
+        files
+            .find(|file| file.header.id == model.id)
+            .unwrap_or(&self.definitions.health)
+    }
+
+    /// Every model that decides on somebody, and the resolver where there is one: what a result over many customers rests on.
+    #[must_use]
+    pub fn decided(&self) -> Vec<DefinitionUse> {
+        let resolver = self.definitions.resolver.as_ref();
+        let deciding = self.deciding().map(|model| decided(self.definition(model)));
+        deciding.chain(resolver.map(decided)).collect()
+    }
+
+    /// The models that decide on somebody.
+    pub fn deciding(&self) -> impl Iterator<Item = &CompiledModel> {
+        let resolver = self.definitions.resolver.as_ref();
+        self.models
+            .iter()
+            .filter(move |model| resolver.is_none_or(|resolver| resolver.body.is_active(&model.id)))
+    }
+
+    /// The bands of the models that decide, each key once.
+    #[must_use]
+    pub fn bands(&self) -> Vec<Band> {
+        let mut bands: Vec<Band> = Vec::new();
+        for band in self.deciding().flat_map(|model| &model.bands) {
+            if bands.iter().all(|known| known.key != band.key) {
+                bands.push(band.clone());
+            }
+        }
+        bands
     }
 
     /// The customer's metrics at a moment.
@@ -118,7 +180,7 @@ impl HealthModels {
         locale: Locale,
     ) -> Judged<'_> {
         let language = locale.pick("sv", "en");
-        let model = self.active();
+        let model = self.active(customer);
         let measured = self.measured_beside(customer, metrics, at);
         let result = self.result(model, customer, &measured, at, None);
         let state = Snapshot::of(&result).state;
@@ -152,7 +214,7 @@ impl HealthModels {
     #[must_use]
     pub fn severity(&self, customer: &Customer, at: Timestamp) -> Option<u8> {
         let measured = self.measured(customer, at);
-        let result = self.result(self.active(), customer, &measured, at, None);
+        let result = self.result(self.active(customer), customer, &measured, at, None);
         result.band().map(|band| band.severity)
     }
 

@@ -19,6 +19,7 @@ impl CustomerHealth {
         HealthRow {
             customer: customer.name().to_owned(),
             customer_id: customer.id.clone(),
+            model: judged.model.id.clone(),
             band: judged.key,
             severity: judged.severity.unwrap_or_default(),
             label: judged.label,
@@ -49,7 +50,7 @@ impl CustomerHealth {
                 .is_some()
     }
 
-    /// What has to become of the customer's alert, by the rule of the health model. Who is in no band is not known to have
+    /// What has to become of the customer's alert, by the rule of its health model. Who is in no band is not known to have
     /// recovered: the alert stays as it is.
     pub(super) fn crossing(
         &self,
@@ -57,7 +58,8 @@ impl CustomerHealth {
         severity: Option<u8>,
         at: Timestamp,
     ) -> Option<Crossing> {
-        Crossing::of(customer, severity?, at, self.definitions.health.body.alerts)
+        let model = self.models.active(customer);
+        Crossing::of(customer, severity?, at, self.models.definition(model).body.alerts)
     }
 }
 

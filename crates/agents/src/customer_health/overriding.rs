@@ -31,7 +31,7 @@ impl CustomerHealth {
         let locale = work.task.locale();
         let params = Params::new(&work.task.instruction.params, locale);
         let today = day(work.now, &self.zone);
-        let effect = effect(&params, self.models.active())?;
+        let effect = effect(&params, self.models.active(customer))?;
         let reason = sentence(&params, "reason", params.text(&["reason"])?)?;
         let author = author(work, &params)?;
         let expires = last_day(&params, today)?;

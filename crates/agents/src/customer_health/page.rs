@@ -19,7 +19,7 @@ use super::{
     strategy,
 };
 use crate::asked::moment;
-use crate::evidence::sources;
+use crate::evidence::{decided, sources};
 use crate::paging::Page;
 use crate::params::Bad;
 use crate::rehearsal::is_rehearsal;
@@ -138,7 +138,7 @@ impl CustomerHealth {
         report.text = Some(report.summary.clone());
         report
             .definitions
-            .push(crate::evidence::decided(&self.definitions.health));
+            .push(decided(self.models.definition(self.models.active(customer))));
         decision.verdict = Resolution::Done(Box::new(report));
         decision
     }

@@ -122,6 +122,18 @@ pub(super) fn text(explanation: &Explanation, language: &str) -> String {
         "{coverage} {}, {fresh} {}",
         explanation.coverage, explanation.freshness.fresh
     );
+    for shadow in &explanation.shadows {
+        let head = pick(language, "skugga", "shadow", "schaduw");
+        let score = shadow.score.as_ref();
+        let points = score.map_or_else(String::new, |score| {
+            format!(", {}", wording::points(score, language))
+        });
+        let _ = write!(
+            text,
+            "\n{head} {} {}: {}{points}",
+            shadow.model, shadow.version, shadow.label
+        );
+    }
     if let Some(change) = explanation
         .change
         .as_ref()
