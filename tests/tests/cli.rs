@@ -15,6 +15,10 @@ mod import;
 mod letters;
 #[path = "cli/notes.rs"]
 mod notes;
+#[path = "cli/overriding.rs"]
+mod overriding;
+#[path = "cli/resolver.rs"]
+mod resolver;
 #[path = "cli/serve.rs"]
 mod serve;
 #[path = "cli/tasks.rs"]

@@ -6,6 +6,7 @@ mod explain;
 mod history;
 mod join;
 mod logbook;
+mod overriding;
 mod page;
 mod reading;
 mod rows;
@@ -63,6 +64,8 @@ const EXPLAIN: &str = "explain-health";
 const HISTORY: &str = "health-history";
 const VERIFY: &str = "verify-health";
 const VERIFY_PAGE: &str = "verify-page";
+const OVERRIDE: &str = "override-health";
+const WITHDRAW: &str = "withdraw-override";
 
 /// Tells which customers need a contact, and why.
 pub struct CustomerHealth {
@@ -110,12 +113,8 @@ impl CustomerHealth {
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
         let models = HealthModels::new(Arc::clone(&definitions));
-        let alerts = AlertRules::compile(
-            &definitions.alerts.body,
-            definitions.health.body.alerts,
-            &definitions.metrics.body,
-        )
-        .expect("alert rules are checked when loaded");
+        let alerts = AlertRules::compile(&definitions.alerts.body, &definitions.metrics.body)
+            .expect("alert rules are checked when loaded");
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
@@ -212,6 +211,8 @@ impl Agent<Reader, Change> for CustomerHealth {
             EXPLAIN,
             HISTORY,
             VERIFY,
+            OVERRIDE,
+            WITHDRAW,
             LOG_TOUCHPOINT,
             MEETING_PROTOCOL,
             ADD_TODO,
@@ -223,7 +224,7 @@ impl Agent<Reader, Change> for CustomerHealth {
 
     async fn lane(&self, task: &Task, reader: &Reader) -> Option<String> {
         match task.command()? {
-            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO | FINISH_TODO => {
+            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO | FINISH_TODO | OVERRIDE | WITHDRAW => {
                 crate::asked::lane(task, reader).await
             }
             _ => None,
@@ -238,7 +239,9 @@ impl Agent<Reader, Change> for CustomerHealth {
             VERIFY_PAGE => self.again(work, reader).await,
             HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,
-            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO => self.one(work, reader).await,
+            LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO | OVERRIDE | WITHDRAW => {
+                self.one(work, reader).await
+            }
             FINISH_TODO | LIST_TODOS => self.one_or_all(work, reader).await,
             other => Err(GatherError::Refused(format!(
                 "customer-health has no command `{other}`"

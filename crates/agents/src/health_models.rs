@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use kunder_agent_core::outcome::DefinitionUse;
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::Definitions;
+use kunder_domain::definitions::{AlertRule, Band, Definition, Definitions, HealthModel, Models};
 use kunder_domain::health::{CheckContext, CompiledModel, HealthResult, Row, Rule, Snapshot};
 use kunder_domain::measuring::{Measured, measure};
 use kunder_domain::metrics::{Metrics, day};
@@ -15,13 +16,16 @@ use rust_decimal::Decimal;
 
 pub mod wording;
 
+use crate::evidence::decided;
+
 /// Inputs that a judgement names as the reason of a score.
 const LOSSES_TOLD: usize = 2;
 
 /// The models of one organisation, with what they measure by.
 pub struct HealthModels {
     definitions: Arc<Definitions>,
-    model: CompiledModel,
+    /// In the order of the files, that of `health.yaml` first.
+    models: Vec<CompiledModel>,
     zone: TimeZone,
 }
 
@@ -36,7 +40,8 @@ pub struct Judged<'a> {
     pub label: String,
     /// 0 to 100 with six decimals at most; rule models give none.
     pub score: Option<String>,
-    /// The rules that hold, the worst first: the first of them decided. Of a score, the inputs on which most of it is lost.
+    /// The exceptions that changed it; then the rules that hold, the worst first, or of a score the inputs on which most of it
+    /// is lost.
     pub because: Vec<Because>,
     /// Why it is in no band, in words.
     pub no_band: Option<String>,
@@ -60,21 +65,93 @@ impl HealthModels {
     /// Where the definitions were not checked when they were loaded.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body)
-            .expect("models are checked when loaded");
+        let compiled = definitions.models().map(|model| {
+            CompiledModel::compile(model, &definitions.metrics.body).expect("models are checked when loaded")
+        });
+        let models = compiled.collect();
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
             definitions,
-            model,
+            models,
             zone,
         }
     }
 
-    /// The one that decides.
+    /// The one that decides on this customer (D-27).
     #[must_use]
-    pub fn active(&self) -> &CompiledModel {
-        &self.model
+    pub fn active(&self, customer: &Customer) -> &CompiledModel {
+        let resolved = self.resolved(customer);
+        let active = resolved.and_then(|models| self.by_id(&models.active));
+        active.unwrap_or(&self.models[0])
+    }
+
+    /// Those that are only looked at for this customer, in the resolver's order.
+    #[must_use]
+    pub fn shadows(&self, customer: &Customer) -> Vec<&CompiledModel> {
+        let resolved = self.resolved(customer);
+        let names = resolved.map_or(&[][..], |models| &models.shadow);
+        names.iter().filter_map(|id| self.by_id(id)).collect()
+    }
+
+    fn resolved(&self, customer: &Customer) -> Option<&Models> {
+        let resolver = self.definitions.resolver.as_ref()?;
+        Some(resolver.body.resolve(&|field| customer.field(field)).models)
+    }
+
+    fn by_id(&self, id: &str) -> Option<&CompiledModel> {
+        self.models.iter().find(|model| model.id == id)
+    }
+
+    /// The file of a model.
+    #[must_use]
+    pub fn definition(&self, model: &CompiledModel) -> &Definition<HealthModel> {
+        let mut files = self.definitions.models();
+        files
+            .find(|file| file.header.id == model.id)
+            .unwrap_or(&self.definitions.health)
+    }
+
+    /// How often one reason may alarm about this customer.
+    #[must_use]
+    pub fn alert_rule(&self, customer: &Customer) -> AlertRule {
+        self.definition(self.active(customer)).body.alerts
+    }
+
+    /// Whether a record was given by a model that is still here, in the same version.
+    #[must_use]
+    pub fn has(&self, snapshot: &Snapshot) -> bool {
+        self.models
+            .iter()
+            .any(|model| model.id == snapshot.model && model.hash == snapshot.hash)
+    }
+
+    /// Every model that decides on somebody, and the resolver where there is one: what a result over many customers rests on.
+    #[must_use]
+    pub fn decided(&self) -> Vec<DefinitionUse> {
+        let resolver = self.definitions.resolver.as_ref();
+        let deciding = self.deciding().map(|model| decided(self.definition(model)));
+        deciding.chain(resolver.map(decided)).collect()
+    }
+
+    /// The models that decide on somebody.
+    pub fn deciding(&self) -> impl Iterator<Item = &CompiledModel> {
+        let resolver = self.definitions.resolver.as_ref();
+        self.models
+            .iter()
+            .filter(move |model| resolver.is_none_or(|resolver| resolver.body.is_active(&model.id)))
+    }
+
+    /// The bands of the models that decide, each key once.
+    #[must_use]
+    pub fn bands(&self) -> Vec<Band> {
+        let mut bands: Vec<Band> = Vec::new();
+        for band in self.deciding().flat_map(|model| &model.bands) {
+            if bands.iter().all(|known| known.key != band.key) {
+                bands.push(band.clone());
+            }
+        }
+        bands
     }
 
     /// The customer's metrics at a moment.
@@ -104,7 +181,7 @@ impl HealthModels {
             today: day(at, &self.zone),
             customer_since: customer.first_observed.map(|first| day(first, &self.zone)),
             previous,
-            overrides: &[],
+            overrides: &customer.overrides,
         };
         model.check(&measured.values, &context)
     }
@@ -138,14 +215,15 @@ impl HealthModels {
         locale: Locale,
     ) -> Judged<'_> {
         let language = locale.pick("sv", "en");
-        let model = self.active();
+        let model = self.active(customer);
         let result = self.result(model, customer, measured, at, previous);
         let snapshot = Snapshot::of(&result);
         let score = result.printed_score();
-        let because = match &score {
+        let mut because = exceptions(&result, language);
+        because.extend(match &score {
             Some(_) => self.losses(&result, language),
             None => rules_that_hold(&result, measured, language),
-        };
+        });
         let lacking = |missing: &str| match locale {
             Locale::Sv => format!("Se till att detta kommer in: {missing}"),
             Locale::En => format!("See to it that this is fed: {missing}"),
@@ -176,7 +254,7 @@ impl HealthModels {
         at: Timestamp,
         previous: Option<&Snapshot>,
     ) -> Snapshot {
-        Snapshot::of(&self.result(self.active(), customer, measured, at, previous))
+        Snapshot::of(&self.result(self.active(customer), customer, measured, at, previous))
     }
 
     /// The inputs on which most of the score is lost.
@@ -212,6 +290,18 @@ impl HealthModels {
 }
 
 impl Judged<'_> {
+    /// `Critical, 36.25 points of 100`.
+    #[must_use]
+    pub fn told(&self, locale: Locale) -> String {
+        let points = self.score.as_ref();
+        let points = points.map(|score| wording::points(score, locale.pick("sv", "en")));
+        [Some(self.label.clone()), points]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
     /// `36.25 points of 100`, then why; the rules alone where there is no score.
     #[must_use]
     pub fn reasons(&self, locale: Locale) -> Vec<String> {
@@ -220,6 +310,18 @@ impl Judged<'_> {
         let because = self.because.iter().map(|because| because.text.clone());
         score.into_iter().chain(because).collect()
     }
+}
+
+/// The exceptions that changed the score or the band.
+fn exceptions(result: &HealthResult<'_>, language: &str) -> Vec<Because> {
+    let severity = result.band().map_or(0, |band| band.severity);
+    let applied = result.overrides.iter().filter(|one| one.changed);
+    let told = applied.map(|one| Because {
+        text: wording::exception(one, language),
+        severity,
+        metrics: Vec::new(),
+    });
+    told.collect()
 }
 
 /// The rules that hold, the worst first: the first of them decided.

@@ -9,6 +9,7 @@ use crate::fact::{
     Contact, Coordination, CustomerId, Fact, FactBody, Invoice, Measurement, Opportunity, Service, Stage,
     Subscription, Todo, Touchpoint, field,
 };
+use crate::health::Override;
 
 /// A value with where it comes from and when it was observed.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,10 @@ pub struct Customer {
     pub alerts: BTreeMap<String, Sourced<AlertState>>,
     /// When alerts were opened, by reason.
     pub alert_openings: BTreeMap<String, Vec<Timestamp>>,
+    /// Exceptions that persons made for its health and nobody withdrew, oldest first; those whose last day has passed among them.
+    pub overrides: Vec<Sourced<Override>>,
+    /// Exceptions that were withdrawn, by their id.
+    pub withdrawn: BTreeMap<String, Sourced<()>>,
     /// By what was told: the hash of the state that other processes know.
     pub told: BTreeMap<String, Sourced<String>>,
     /// Facts read, and the newest observation, by source.
@@ -102,6 +107,8 @@ impl Customer {
             coordinations: BTreeMap::new(),
             alerts: BTreeMap::new(),
             alert_openings: BTreeMap::new(),
+            overrides: Vec::new(),
+            withdrawn: BTreeMap::new(),
             told: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
@@ -226,8 +233,27 @@ impl Customer {
                     }),
                 );
             }
+            FactBody::Override(one) => self.make_exception(sourced!(one)),
+            FactBody::OverrideWithdrawn { id } => {
+                self.overrides.retain(|one| one.value.id != id);
+                let known = self.withdrawn.get(&id);
+                if known.is_none_or(|known| observed < known.observed) {
+                    self.withdrawn.insert(id, sourced!(()));
+                }
+            }
             FactBody::Told { what, hash } => newest(&mut self.told, what, sourced!(hash)),
         }
+    }
+
+    /// Of two with one id the one made last counts, and none that was withdrawn.
+    fn make_exception(&mut self, new: Sourced<Override>) {
+        let id = &new.value.id;
+        let has_newer = |one: &Sourced<Override>| one.value.id == *id && one.observed > new.observed;
+        if self.withdrawn.contains_key(id) || self.overrides.iter().any(has_newer) {
+            return;
+        }
+        self.overrides.retain(|one| one.value.id != *id);
+        placed(&mut self.overrides, new);
     }
 
     /// Takes one more fact, whatever its place in time: the customer as it will be once a decision is committed.
@@ -344,6 +370,49 @@ mod tests {
                 learned
                     .touchpoints
                     .is_sorted_by_key(|touchpoint| touchpoint.observed)
+            );
+        }
+    }
+
+    /// Whatever order they arrive in: of two with one id the one made last counts, and none that was withdrawn.
+    #[test]
+    fn exceptions_are_replaced_and_withdrawn_in_any_order() {
+        let fact = |id: &str, second: i64, body: &str| Fact {
+            id: id.to_owned(),
+            customer: CustomerId::new("k1"),
+            observed: Timestamp::from_second(second).unwrap(),
+            source: "manual".to_owned(),
+            actor: "Anna".to_owned(),
+            body: serde_json::from_str(body).unwrap(),
+        };
+        let made = |id: &str, cap: &str| {
+            format!(
+                r#"{{"kind":"override","id":"{id}","effect":{{"cap":"{cap}"}},"reason":"r","author":"a","expires":"2026-12-31"}}"#
+            )
+        };
+        let facts = [
+            fact("1", 10, &made("x", "10")),
+            fact("2", 20, &made("y", "20")),
+            fact("3", 30, &made("x", "30")),
+            fact("4", 40, r#"{"kind":"overrideWithdrawn","id":"y"}"#),
+            fact("5", 50, r#"{"kind":"overrideWithdrawn","id":"y"}"#),
+        ];
+        let id = CustomerId::new("k1");
+        let folded = Customer::fold(id.clone(), 0, facts.to_vec());
+        let caps: Vec<String> = folded
+            .overrides
+            .iter()
+            .map(|one| format!("{:?}", one.value.effect))
+            .collect();
+        assert_eq!(caps, ["Cap(30)"]);
+        assert_eq!(folded.withdrawn["y"].observed.as_second(), 40);
+        for shift in 1..facts.len() {
+            let mut learned = Customer::new(id.clone(), 0);
+            let turned = facts.iter().cycle().skip(shift).take(facts.len());
+            turned.for_each(|fact| learned.learn(fact.clone()));
+            assert_eq!(
+                (&learned.overrides, &learned.withdrawn),
+                (&folded.overrides, &folded.withdrawn)
             );
         }
     }

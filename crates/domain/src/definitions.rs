@@ -20,6 +20,8 @@ mod packs;
 #[cfg(test)]
 mod properties;
 mod resolver;
+#[cfg(test)]
+mod several_tests;
 mod shipped;
 #[cfg(test)]
 mod tests;
@@ -86,7 +88,12 @@ pub struct Definition<T> {
 #[derive(Clone, Debug)]
 pub struct Definitions {
     pub organisation: Definition<Organisation>,
+    /// Of `health.yaml`.
     pub health: Definition<HealthModel>,
+    /// Of `health-*.yaml`, in the order of their names.
+    pub more_health: Vec<Definition<HealthModel>>,
+    /// Which of several models is for whom.
+    pub resolver: Option<Definition<Resolver>>,
     pub onboarding: Definition<Onboarding>,
     pub process: Definition<Process>,
     pub pipeline: Definition<PipelineRules>,
@@ -96,6 +103,13 @@ pub struct Definitions {
     pub alerts: Definition<AlertFile>,
     /// What is odd but settled: known clashes of the documents the rules come from.
     pub warnings: Vec<Lint>,
+}
+
+impl Definitions {
+    /// Every health model, that of `health.yaml` first.
+    pub fn models(&self) -> impl Iterator<Item = &Definition<HealthModel>> {
+        std::iter::once(&self.health).chain(&self.more_health)
+    }
 }
 
 /// The organisation itself.

@@ -8,6 +8,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::health::Override;
 use crate::money::Money;
 
 /// The id of a customer inside one organisation; any text of 1 to 128 bytes.
@@ -109,6 +110,12 @@ pub enum FactBody {
         /// What has to be regained before it is closed, where that is a number.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         level: Option<Decimal>,
+    },
+    /// A person made an exception for this customer's health.
+    Override(Override),
+    /// The exception with this id counts no more, whatever its last day.
+    OverrideWithdrawn {
+        id: String,
     },
     /// We told other processes about `what` in the state with this hash, so that the same state is told once (S0-29).
     Told {

@@ -11,6 +11,7 @@ mod health;
 mod import;
 mod notes;
 mod output;
+mod overriding;
 mod serve;
 mod task;
 

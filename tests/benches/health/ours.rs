@@ -16,7 +16,6 @@ use kunder_agent_core::door::{Answer, Door};
 use kunder_agent_core::envelope::Envelope;
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::Journal;
-use kunder_agent_core::outcome::Status;
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;

@@ -123,7 +123,7 @@ fn report(agent: &CustomerFetching, sheet: &Sheet<'_>, block: &BriefBlock, page:
     report.sources = sources([sheet.customer]);
     let definitions = &agent.definitions;
     report.definitions = vec![
-        decided(&definitions.health),
+        decided(agent.models.definition(sheet.health.model)),
         decided(&definitions.onboarding),
         decided(&definitions.pipeline),
     ];

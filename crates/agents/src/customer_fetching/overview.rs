@@ -10,7 +10,6 @@ use kunder_domain::process;
 
 use super::brief::BriefLine;
 use super::sheet::{Sheet, short};
-use crate::health_models::wording as health_wording;
 use crate::wording::{amounts, count};
 
 /// Who says what we reckon ourselves.
@@ -183,11 +182,7 @@ fn channel<'a>(sheet: &Sheet<'_>, channel: TouchpointChannel) -> &'a str {
 
 fn health(sheet: &Sheet<'_>) -> BriefLine {
     let (health, head) = (&sheet.health, sheet.pick("Hälsa", "Health"));
-    let mut text = format!("{head}: {}", health.label);
-    if let Some(score) = &health.score {
-        let points = health_wording::points(score, sheet.pick("sv", "en"));
-        text.push_str(&format!(", {points}"));
-    }
+    let mut text = format!("{head}: {}", health.told(sheet.locale));
     match (&health.no_band, health.because.first()) {
         (Some(why), _) => text.push_str(&format!(" – {why}")),
         (None, Some(because)) => text.push_str(&format!("; {}", because.text)),

@@ -38,6 +38,7 @@ impl CustomerHealth {
         let row = HealthRow {
             customer: customer.name().to_owned(),
             customer_id: customer.id.clone(),
+            model: judged.model.id.clone(),
             band: judged.key,
             severity: judged.severity.unwrap_or_default(),
             label: judged.label,
@@ -79,6 +80,7 @@ impl CustomerHealth {
             customer,
             at,
             zone: &self.zone,
+            rate: self.models.alert_rule(customer),
             severity: snapshot.severity,
             snapshot,
             values: &measured.values,
@@ -105,10 +107,10 @@ impl CustomerHealth {
         look.crossing.is_some() || !look.changes.is_empty()
     }
 
-    /// What has to become of the customer's alert, by the rule of the health model. Who is in no band is not known to have
+    /// What has to become of the customer's alert, by the rule of its health model. Who is in no band is not known to have
     /// recovered: the alert stays as it is.
     fn crossing(&self, customer: &Customer, severity: Option<u8>, at: Timestamp) -> Option<Crossing> {
-        Crossing::of(customer, severity?, at, self.definitions.health.body.alerts)
+        Crossing::of(customer, severity?, at, self.models.alert_rule(customer))
     }
 }
 

@@ -3,19 +3,21 @@
 mod rows;
 mod sentence;
 
-pub use rows::{ChangeRow, ChangedInput, ContributionRow, Explanation, FreshnessRow, OverrideRow, RuleRow};
+pub use rows::{
+    ChangeRow, ChangedInput, ContributionRow, Explanation, FreshnessRow, OverrideRow, RuleRow, ShadowRow,
+};
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::{Effect, Label};
+use kunder_domain::definitions::Effect;
 use kunder_domain::exact::{Exact, print_rows};
 use kunder_domain::health::{
-    AppliedOverride, Change, CompiledModel, Contribution, HealthResult, Kept, OverrideReason, Reading, Row,
-    Snapshot,
+    AppliedOverride, Change, CompiledModel, Contribution, HealthResult, Kept, Reading, Row, Snapshot,
 };
+use kunder_domain::measuring::Measured;
 use kunder_domain::metrics::day;
 use schemars::JsonSchema;
 
@@ -24,7 +26,7 @@ use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::evidence::{decided, sources};
 use crate::health_models;
-use crate::health_models::wording::{kept_key, kept_label};
+use crate::health_models::wording::{kept_key, kept_label, override_reason};
 use crate::params::{Bad, Params};
 
 /// A customer is compared with itself so many days before, unless the task says `since`.
@@ -100,25 +102,23 @@ impl CustomerHealth {
             report.block(refused.clone());
         }
         report.sources = sources([&explained.customer]);
-        report.definitions = vec![
-            decided(&self.definitions.health),
-            decided(&self.definitions.metrics),
-        ];
+        let shadows = self.models.shadows(&explained.customer);
+        let models = std::iter::once(self.models.active(&explained.customer)).chain(shadows);
+        report.definitions = models
+            .map(|model| decided(self.models.definition(model)))
+            .collect();
+        report
+            .definitions
+            .extend(self.definitions.resolver.as_ref().map(decided));
+        report.definitions.push(decided(&self.definitions.metrics));
         report.set("health", &explanation);
         report
     }
 
     fn explanation(&self, explained: &Explained, language: &str) -> Explanation {
         let customer = &explained.customer;
-        let model = self.models.active();
-        let previous = explained.before.as_ref().map(|before| {
-            let measured = self.models.measured(before, explained.since);
-            Snapshot::of(
-                &self
-                    .models
-                    .result(model, before, &measured, explained.since, None),
-            )
-        });
+        let model = self.models.active(customer);
+        let previous = self.previous(explained, model);
         let measured = self.models.measured(customer, explained.as_of);
         let result = self
             .models
@@ -167,10 +167,42 @@ impl CustomerHealth {
             missing: result.missing.iter().map(|&name| name.to_owned()).collect(),
             refused: measured.refused.clone(),
             change: change.map(|(change, since)| self.change_row(model, &change, since, language)),
+            shadows: self.shadow_rows(explained, &measured, language),
             sentence: String::new(),
         };
         explanation.sentence = sentence::sentence(&explanation, &result, language);
         explanation
+    }
+
+    /// The customer by this model at the moment compared with.
+    fn previous(&self, explained: &Explained, model: &CompiledModel) -> Option<Snapshot> {
+        let before = explained.before.as_ref()?;
+        let measured = self.models.measured(before, explained.since);
+        let result = self
+            .models
+            .result(model, before, &measured, explained.since, None);
+        Some(Snapshot::of(&result))
+    }
+
+    /// What the models say that decide nothing here, each by its own earlier result.
+    fn shadow_rows(&self, explained: &Explained, measured: &Measured<'_>, language: &str) -> Vec<ShadowRow> {
+        let shadows = self.models.shadows(&explained.customer).into_iter();
+        let row = |model: &CompiledModel| {
+            let previous = self.previous(explained, model);
+            let (customer, at) = (&explained.customer, explained.as_of);
+            let result = self
+                .models
+                .result(model, customer, measured, at, previous.as_ref());
+            let state = Snapshot::of(&result).state;
+            ShadowRow {
+                model: model.id.clone(),
+                version: model.version,
+                score: result.printed_score(),
+                band: result.band().map(|band| band.key.clone()),
+                label: kept_label(model, &state, language),
+            }
+        };
+        shadows.map(row).collect()
     }
 
     fn contributions(&self, result: &HealthResult<'_>, language: &str) -> Vec<ContributionRow> {
@@ -241,10 +273,7 @@ fn override_row(applied: &AppliedOverride<'_>, language: &str) -> OverrideRow {
             Effect::Floor(points) => format!("floor {points}"),
             Effect::Band(key) => format!("band {key}"),
         },
-        reason: match applied.reason {
-            OverrideReason::Label(label) => Label::in_locale(label, language).to_owned(),
-            OverrideReason::Text(text) => text.to_owned(),
-        },
+        reason: override_reason(applied, language).to_owned(),
         author: applied.author.to_owned(),
         expires: applied.expires,
         changed: applied.changed,

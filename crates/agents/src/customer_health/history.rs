@@ -120,7 +120,7 @@ impl CustomerHealth {
         };
         let summary = summary(&history, locale);
         let mut report = Report::new(Status::Complete, summary.clone());
-        let model = self.models.active();
+        let model = self.models.active(&recorded.customer);
         let lines = history
             .days
             .iter()
@@ -137,7 +137,7 @@ impl CustomerHealth {
                 .collect::<Vec<_>>()
                 .join("\n"),
         );
-        report.definitions = vec![decided(&self.definitions.health)];
+        report.definitions = vec![decided(self.models.definition(model))];
         report.set("healthHistory", &history);
         report
     }

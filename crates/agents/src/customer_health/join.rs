@@ -44,7 +44,7 @@ impl CustomerHealth {
         rows::order(&mut rows);
         let today = day(as_of, &self.zone);
         let counts = rows::counts(&rows);
-        let bands = &self.models.active().bands;
+        let bands = &self.models.bands();
         let mut report = Report::new(Status::Complete, words::summary(&rows, bands, today, locale));
         report.text = Some(words::report(&rows, bands, &report.summary, locale));
         report.customers = counts;
@@ -55,21 +55,21 @@ impl CustomerHealth {
             .collect();
         report.recommendations = words::recommendations(&rows, today, locale);
         let damped: Vec<&CustomerId> = pages.found.iter().flat_map(|page| &page.damped).collect();
-        report.recommendations.extend(words::damped(
-            &rows,
-            &damped,
-            self.definitions.health.body.alerts,
-            locale,
-        ));
+        for model in self.models.deciding() {
+            let rule = self.models.definition(model).body.alerts;
+            let judged = rows.iter().filter(|row| row.model == model.id);
+            let held = judged.filter(|row| damped.contains(&&row.customer_id));
+            report
+                .recommendations
+                .extend(words::damped(&held.collect::<Vec<_>>(), rule, locale));
+        }
         let mut alerts = AlertsBlock::default();
         pages.found.iter().for_each(|page| alerts.add(&page.alerts));
         report.recommendations.extend(words::alerts(&alerts, locale));
         report.nps = Nps::of(pages.found.iter().flat_map(|page| page.answers.iter().copied()));
-        report.definitions = vec![
-            decided(&self.definitions.health),
-            decided(&self.definitions.process),
-            decided(&self.definitions.alerts),
-        ];
+        report.definitions = self.models.decided();
+        report.definitions.push(decided(&self.definitions.process));
+        report.definitions.push(decided(&self.definitions.alerts));
         pages.account(&mut report);
         let rehearsal = is_rehearsal(work, &self.zone);
         let missed = undelivered::blocker(missed, &MISSED, work.now, &self.zone, locale);

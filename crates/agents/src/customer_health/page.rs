@@ -17,9 +17,12 @@ use super::logbook::{self, Entry};
 use super::reading::Past;
 use super::rows::{HealthPage, HealthRow};
 use super::todos::{self, Finish};
-use super::{ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, strategy};
+use super::{
+    ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, OVERRIDE, WITHDRAW,
+    strategy,
+};
 use crate::asked::moment;
-use crate::evidence::sources;
+use crate::evidence::{decided, sources};
 use crate::paging::Page;
 use crate::params::Bad;
 use crate::rehearsal::is_rehearsal;
@@ -145,6 +148,8 @@ impl CustomerHealth {
             LOG_TOUCHPOINT => logbook::touchpoint(work, customer, &self.zone),
             MEETING_PROTOCOL => logbook::protocol(work, customer, &self.zone),
             ADD_TODO => todos::add(work, customer),
+            OVERRIDE => self.make_exception(work, customer),
+            WITHDRAW => self.withdraw_exception(work, customer),
             other => Err(Box::new(Report::failed(
                 other,
                 format!("`instruction.command` is unknown: {other}"),
@@ -195,7 +200,7 @@ impl CustomerHealth {
         report.text = Some(report.summary.clone());
         report
             .definitions
-            .push(crate::evidence::decided(&self.definitions.health));
+            .push(decided(self.models.definition(self.models.active(customer))));
         decision.verdict = Resolution::Done(Box::new(report));
         decision
     }

@@ -23,6 +23,9 @@ pub struct HealthRow {
     /// The name.
     pub customer: String,
     pub customer_id: CustomerId,
+    /// The health model that decided.
+    #[serde(default)]
+    pub model: String,
     /// The band's key in the health model, such as `akut`; `not_scored`, `unclassified` or `in_grace` for a customer in none.
     pub band: String,
     /// 0 healthy, 1 neutral, 2 at risk, 3 critical; 0 for a customer in no band, who counts as `not_scored`.

@@ -276,7 +276,8 @@ impl CustomerHealth {
         report.customers = customers;
         report.nps = metrics.nps;
         report.text = Some(words::strategy(&metrics, locale));
-        report.definitions = vec![decided(&self.definitions.health), decided(&self.definitions.kpis)];
+        report.definitions = self.models.decided();
+        report.definitions.push(decided(&self.definitions.kpis));
         pages.account(&mut report);
         report.set("strategy", &metrics);
         Decision::done(report)

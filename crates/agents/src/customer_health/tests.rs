@@ -4,6 +4,8 @@ mod alerts;
 mod days;
 mod explain;
 mod log_book;
+mod overriding;
+mod resolver;
 mod strategy;
 
 use std::sync::Arc;
@@ -204,6 +206,7 @@ fn a_row_says_everything_that_is_known() {
             "date": "2025-06-02",
             "source": "CRM"
           },
+          "model": "satori/health",
           "nextTouch": "2025-08-31",
           "openAlert": true,
           "openTodos": 0,

@@ -152,10 +152,9 @@ impl CustomerHealth {
 
     pub(super) fn verify_page(&self, again: &Again) -> Decision<Change> {
         let mut found = Verification::default();
-        let model = self.models.active();
         for (record, customer) in &again.records {
             found.day = Some(record.day);
-            if record.snapshot.model != model.id || record.snapshot.hash != model.hash {
+            if !self.models.has(&record.snapshot) {
                 found.other_model += 1;
                 continue;
             }

@@ -4,7 +4,6 @@ use jiff::civil::Date;
 use kunder_agent_core::outcome::Nps;
 use kunder_agent_core::task::Locale;
 use kunder_domain::definitions::{AlertRule, Band, Label};
-use kunder_domain::fact::CustomerId;
 
 use super::rows::{AT_RISK, AlertsBlock, HealthRow};
 use super::strategy::StrategyMetrics;
@@ -142,14 +141,8 @@ fn value_at_risk(row: &HealthRow, locale: Locale) -> String {
 }
 
 /// Alerts that were held back, and by which rule.
-pub(super) fn damped(
-    rows: &[HealthRow],
-    damped: &[&CustomerId],
-    rule: AlertRule,
-    locale: Locale,
-) -> Option<String> {
-    let named = rows.iter().filter(|row| damped.contains(&&row.customer_id));
-    let names: Vec<String> = named.map(|row| row.customer.clone()).collect();
+pub(super) fn damped(damped: &[&HealthRow], rule: AlertRule, locale: Locale) -> Option<String> {
+    let names: Vec<String> = damped.iter().map(|row| row.customer.clone()).collect();
     let names = shortened(names.into_iter(), 5, locale).join(", ");
     let AlertRule { most, window_days } = rule;
     (!damped.is_empty()).then(|| match locale {

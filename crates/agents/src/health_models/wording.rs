@@ -1,7 +1,7 @@
 //! A customer's health in words: its band, or why it is in none, in Swedish, English or Dutch.
 
-use kunder_domain::definitions::UNCLASSIFIED;
-use kunder_domain::health::{CompiledModel, HealthResult, Kept, State, Why};
+use kunder_domain::definitions::{Effect, UNCLASSIFIED};
+use kunder_domain::health::{AppliedOverride, CompiledModel, HealthResult, Kept, OverrideReason, State, Why};
 
 /// States that are no band.
 pub const NO_BAND: [&str; 3] = ["not_scored", UNCLASSIFIED, "in_grace"];
@@ -47,6 +47,38 @@ pub fn kept_label(model: &CompiledModel, kept: &Kept, language: &str) -> String 
 pub fn points(score: &str, language: &str) -> String {
     let of = pick(language, "poäng av 100", "points of 100", "punten van 100");
     format!("{score} {of}")
+}
+
+/// `at most 50`, `band at_risk`.
+#[must_use]
+pub fn effect(effect: &Effect, language: &str) -> String {
+    match effect {
+        Effect::Cap(points) => format!("{} {points}", pick(language, "högst", "at most", "hoogstens")),
+        Effect::Floor(points) => format!("{} {points}", pick(language, "minst", "at least", "minstens")),
+        Effect::Band(key) => format!("{} {key}", pick(language, "band", "band", "band")),
+    }
+}
+
+/// Why an exception was made.
+#[must_use]
+pub fn override_reason<'a>(applied: &AppliedOverride<'a>, language: &str) -> &'a str {
+    match applied.reason {
+        OverrideReason::Label(label) => label.in_locale(language),
+        OverrideReason::Text(text) => text,
+    }
+}
+
+/// `exception: they told us they will leave (at most 50, Anna Ek – 2026-12-31)`.
+#[must_use]
+pub fn exception(applied: &AppliedOverride<'_>, language: &str) -> String {
+    let head = pick(language, "undantag", "exception", "uitzondering");
+    let until = applied.expires.map(|day| format!(" – {day}")).unwrap_or_default();
+    format!(
+        "{head}: {} ({}, {}{until})",
+        override_reason(applied, language),
+        effect(applied.effect, language),
+        applied.author
+    )
 }
 
 /// Why the customer is in no band; `None` where it is in one.

@@ -3,20 +3,23 @@
 use std::fmt;
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::exact::Exact;
 
 /// A bounded decimal.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Amount(pub Decimal);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+pub struct Amount(#[schemars(with = "String")] pub Decimal);
 
 /// Largest size of a number in a definition, either way.
 const MAX: i64 = 1_000_000_000;
-const DECIMALS_MAX: u32 = 9;
 
 impl Amount {
+    /// Decimals it may have.
+    pub const DECIMALS_MAX: u32 = 9;
+
     #[must_use]
     pub fn exact(self) -> Exact {
         Exact::from(self.0)
@@ -28,12 +31,19 @@ impl<'de> Deserialize<'de> for Amount {
         let text = String::deserialize(deserializer)?;
         let number = Decimal::from_str_exact(text.trim())
             .map_err(|_| D::Error::custom(format!("{text:?} is no decimal number")))?;
-        if number.abs() > Decimal::from(MAX) || number.scale() > DECIMALS_MAX {
+        if number.abs() > Decimal::from(MAX) || number.scale() > Self::DECIMALS_MAX {
             return Err(D::Error::custom(format!(
-                "the number {text} is beyond {MAX} or has more than {DECIMALS_MAX} decimals"
+                "the number {text} is beyond {MAX} or has more than {} decimals",
+                Self::DECIMALS_MAX
             )));
         }
         Ok(Self(number.normalize()))
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

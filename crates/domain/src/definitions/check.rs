@@ -14,13 +14,13 @@ const FAULTS_MAX: usize = 100;
 
 /// The faults of one file, each with the line it is on.
 pub(super) struct Faults<'a> {
-    file: &'static str,
+    file: &'a str,
     pub text: &'a str,
     pub errors: Vec<DefinitionError>,
 }
 
 impl<'a> Faults<'a> {
-    pub fn new(file: &'static str, text: &'a str) -> Self {
+    pub fn new(file: &'a str, text: &'a str) -> Self {
         Self {
             file,
             text,

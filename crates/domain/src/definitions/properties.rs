@@ -375,6 +375,8 @@ fn bodies(definitions: &Definitions) -> String {
     let Definitions {
         organisation,
         health,
+        more_health,
+        resolver,
         onboarding,
         process,
         pipeline,
@@ -384,6 +386,10 @@ fn bodies(definitions: &Definitions) -> String {
         alerts,
         warnings: _,
     } = definitions;
+    assert!(
+        more_health.is_empty() && resolver.is_none(),
+        "the shipped folder has one model"
+    );
     let headers = [
         &organisation.header,
         &health.header,

@@ -1,12 +1,10 @@
 //! Which model applies to which customer (D-27): ordered rules over a segment, exactly one active model, others beside it as shadows.
 
-use std::collections::BTreeMap;
-
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::check::{self, Faults};
-use super::{Amount, Definition, DefinitionErrors, file};
-use crate::measure::Value;
+use super::Amount;
+use super::check::Faults;
 
 /// The file `resolver.yaml`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -41,7 +39,7 @@ pub struct Models {
     pub shadow: Vec<String>,
 }
 
-/// A field has a word, or a number from `from` up to, and without, `to`.
+/// A field of the profile has a word, whatever its case, or is a number from `from` up to, and without, `to`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clause {
@@ -63,43 +61,40 @@ pub struct Resolved<'a> {
 }
 
 impl Resolver {
-    /// Reads `resolver.yaml`; `known` are the ids of the models there are.
-    ///
-    /// # Errors
-    /// Everything that is wrong, two rules that may match one customer without an order among it.
-    pub fn parse(text: &str, known: &[&str]) -> Result<Definition<Self>, DefinitionErrors> {
-        let name = "resolver.yaml";
-        let read = file::read::<Self>(name, text);
-        let definition = read.map_err(|error| DefinitionErrors(vec![error]))?;
-        let mut faults = Faults::new(name, text);
-        check::header(&definition.header, &mut faults);
-        check_rules(&definition.body, known, &mut faults);
-        if faults.errors.is_empty() {
-            Ok(definition)
-        } else {
-            Err(DefinitionErrors(faults.errors))
-        }
-    }
-
     /// The models for a customer with these fields. A clause over a field that is not known does not hold.
     #[must_use]
-    pub fn resolve(&self, fields: &BTreeMap<&str, Value>) -> Resolved<'_> {
-        let matching = self.rules.iter().filter(|rule| rule.matches(fields));
+    pub fn resolve<'f>(&self, field: &dyn Fn(&str) -> Option<&'f str>) -> Resolved<'_> {
+        let matching = self.rules.iter().filter(|rule| rule.matches(field));
         let rule = matching.min_by_key(|rule| rule.order);
         Resolved {
             rule: rule.map(|rule| rule.id.as_str()),
             models: rule.map_or(&self.otherwise, |rule| &rule.models),
         }
     }
+
+    /// Whether this model decides on somebody.
+    #[must_use]
+    pub fn is_active(&self, model: &str) -> bool {
+        let rules = self.rules.iter().map(|rule| &rule.models);
+        rules
+            .chain([&self.otherwise])
+            .any(|models| models.active == model)
+    }
+
+    /// Every model that it names, a model of several rules several times.
+    pub(super) fn named(&self) -> impl Iterator<Item = &str> {
+        let models = self
+            .rules
+            .iter()
+            .map(|rule| &rule.models)
+            .chain([&self.otherwise]);
+        models.flat_map(|models| models.shadow.iter().chain([&models.active]).map(String::as_str))
+    }
 }
 
 impl ResolverRule {
-    fn matches(&self, fields: &BTreeMap<&str, Value>) -> bool {
-        let holds = |clause: &Clause| {
-            fields
-                .get(clause.field.as_str())
-                .is_some_and(|value| clause.holds(value))
-        };
+    fn matches<'f>(&self, field: &dyn Fn(&str) -> Option<&'f str>) -> bool {
+        let holds = |clause: &Clause| field(&clause.field).is_some_and(|text| clause.holds(text));
         self.when.iter().all(holds)
     }
 
@@ -111,14 +106,15 @@ impl ResolverRule {
 }
 
 impl Clause {
-    fn holds(&self, value: &Value) -> bool {
-        match (&self.is, value) {
-            (Some(word), Value::Text(text)) => word == text,
-            (None, Value::Number(number)) => {
-                self.from.is_none_or(|from| from.0 <= *number) && self.to.is_none_or(|to| *number < to.0)
-            }
-            _ => false,
+    fn holds(&self, text: &str) -> bool {
+        match &self.is {
+            Some(word) => folded(word) == folded(text),
+            None => Decimal::from_str_exact(text.trim()).is_ok_and(|number| self.contains(number)),
         }
+    }
+
+    fn contains(&self, number: Decimal) -> bool {
+        self.from.is_none_or(|from| from.0 <= number) && self.to.is_none_or(|to| number < to.0)
     }
 
     fn excludes(&self, other: &Self) -> bool {
@@ -126,10 +122,10 @@ impl Clause {
             |left: &Self, right: &Self| matches!((left.to, right.from), (Some(to), Some(from)) if to <= from);
         self.field == other.field
             && match (&self.is, &other.is) {
-                (Some(one), Some(another)) => one != another,
+                (Some(one), Some(another)) => folded(one) != folded(another),
                 (None, None) => ends_before(self, other) || ends_before(other, self),
-                // A field is a word or a number, never both.
-                _ => true,
+                (Some(word), None) => !other.holds(word),
+                (None, Some(word)) => !self.holds(word),
             }
     }
 
@@ -140,7 +136,14 @@ impl Clause {
     }
 }
 
-fn check_rules(body: &Resolver, known: &[&str], faults: &mut Faults<'_>) {
+/// Words are alike whatever their case.
+fn folded(word: &str) -> String {
+    word.trim().to_lowercase()
+}
+
+/// Everything that is wrong, two rules that may match one customer without an order among it; `known` are the ids of the models
+/// there are.
+pub(super) fn check(body: &Resolver, known: &[&str], faults: &mut Faults<'_>) {
     faults.unique("rules:", "rule", body.rules.iter().map(|rule| rule.id.as_str()));
     for (place, rule) in body.rules.iter().enumerate() {
         let path = ["rules:", rule.id.as_str()];
@@ -184,7 +187,36 @@ fn check_models(models: &Models, known: &[&str], path: &[&str], faults: &mut Fau
 mod tests {
     use expect_test::{Expect, expect};
 
+    use super::super::{DefinitionErrors, file};
     use super::*;
+
+    fn parse(text: &str) -> Result<Resolver, DefinitionErrors> {
+        let read = file::read::<Resolver>("resolver.yaml", text);
+        let body = read.map_err(|error| DefinitionErrors(vec![error]))?.body;
+        let mut faults = Faults::new("resolver.yaml", text);
+        super::check(&body, &["a", "b", "c"], &mut faults);
+        if faults.errors.is_empty() {
+            Ok(body)
+        } else {
+            Err(DefinitionErrors(faults.errors))
+        }
+    }
+
+    /// `sector=union employees=30`.
+    fn resolve(resolver: &Resolver, fields: &str) -> String {
+        let fields: Vec<_> = fields
+            .split_whitespace()
+            .filter_map(|pair| pair.split_once('='))
+            .collect();
+        let field = |name: &str| {
+            fields
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| *value)
+        };
+        let resolved = resolver.resolve(&field);
+        format!("{:?} {}", resolved.rule, resolved.models.active)
+    }
 
     const FILE: &str = "id: test/resolver
 version: 1
@@ -206,26 +238,21 @@ else: { active: a }
     #[track_caller]
     fn check(from: &str, to: &str, expected: Expect) {
         assert!(FILE.contains(from));
-        let said = Resolver::parse(&FILE.replace(from, to), &["a", "b", "c"]).map(|_| "loads".to_owned());
+        let said = parse(&FILE.replace(from, to)).map(|_| "loads".to_owned());
         expected.assert_eq(&said.unwrap_or_else(|errors| errors.to_string()));
     }
 
     #[test]
     fn each_customer_has_exactly_one_active_model() {
-        let resolver = Resolver::parse(FILE, &["a", "b", "c"]).unwrap().body;
-        let resolve = |sector: &str, employees: i64| {
-            let fields = BTreeMap::from([
-                ("sector", Value::Text(sector.to_owned())),
-                ("employees", employees.into()),
-            ]);
-            let resolved = resolver.resolve(&fields);
-            format!("{:?} {}", resolved.rule, resolved.models.active)
-        };
-        assert_eq!(resolve("union", 30), "Some(\"unions\") a");
-        assert_eq!(resolve("union", 100), "Some(\"large\") b");
-        assert_eq!(resolve("sport", 99), "Some(\"sports\") c");
-        assert_eq!(resolve("union", 29), "None a");
-        assert_eq!(resolver.resolve(&BTreeMap::new()).rule, None);
+        let resolver = parse(FILE).unwrap();
+        let resolve = |fields: &str| resolve(&resolver, fields);
+        assert_eq!(resolve("sector=union employees=30"), "Some(\"unions\") a");
+        assert_eq!(resolve("sector=Union employees=99.5"), "Some(\"unions\") a");
+        assert_eq!(resolve("sector=union employees=100"), "Some(\"large\") b");
+        assert_eq!(resolve("sector=sport employees=99"), "Some(\"sports\") c");
+        assert_eq!(resolve("sector=union employees=29"), "None a");
+        assert_eq!(resolve("sector=union employees=many"), "None a");
+        assert_eq!(resolve(""), "None a");
     }
 
     #[test]
@@ -245,6 +272,14 @@ else: { active: a }
             ]],
         );
         check("is: union", "from: 3", expect!["loads"]);
+        check("from: 30, to: 100", "is: \"99\"", expect!["loads"]);
+        check(
+            "from: 30, to: 100",
+            "is: \"100\"",
+            expect![[
+                r#"resolver.yaml:9: the rules "unions" and "large" may match one customer; give each an `order` of its own"#
+            ]],
+        );
         check(
             "    when: [{ field: employees, from: 100 }]",
             "    order: 2\n    when: []",
@@ -274,11 +309,10 @@ else: { active: a }
             .replace("  - id: unions\n", "  - id: unions\n    order: 2\n")
             .replace("  - id: large\n", "  - id: large\n    order: 1\n")
             .replace("from: 30, to: 100", "from: 30");
-        let resolver = Resolver::parse(&text, &["a", "b", "c"]).unwrap().body;
-        let fields = BTreeMap::from([
-            ("sector", Value::Text("union".to_owned())),
-            ("employees", 200.into()),
-        ]);
-        assert_eq!(resolver.resolve(&fields).rule, Some("large"));
+        let resolver = parse(&text).unwrap();
+        assert_eq!(
+            resolve(&resolver, "sector=union employees=200"),
+            "Some(\"large\") b"
+        );
     }
 }

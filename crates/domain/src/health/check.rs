@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::compile::{CompiledModel, Kind, Trigger};
 use super::result::{
@@ -12,6 +14,7 @@ use super::result::{
 };
 use super::snapshot::Snapshot;
 use super::{hysteresis, rules, weighted};
+use crate::customer::Sourced;
 use crate::definitions::Effect;
 use crate::exact::Exact;
 use crate::measure::{Measure, Value};
@@ -26,15 +29,17 @@ pub struct CheckContext<'a> {
     /// The last result by the same model, for bands that are left later than they are entered.
     pub previous: Option<&'a Snapshot>,
     /// What persons decided about this customer.
-    pub overrides: &'a [Override],
+    pub overrides: &'a [Sourced<Override>],
 }
 
-/// An exception that a person made for one customer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An exception that a person made for one customer (A7.2 point 5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Override {
     pub id: String,
     pub effect: Effect,
     pub reason: String,
+    /// Who answers for it.
     pub author: String,
     /// The last day on which it counts.
     pub expires: Date,
@@ -75,7 +80,8 @@ impl CompiledModel {
         let by_score = result.band().map(|band| band.key.as_str());
         for applied in &mut result.overrides {
             if let Effect::Band(key) = applied.effect {
-                applied.changed = by_score != Some(key.as_str());
+                // A band that the model has no more changes nothing.
+                applied.changed = self.place(key).is_some() && by_score != Some(key.as_str());
             }
         }
         if let Some(place) = forced {
@@ -134,7 +140,8 @@ impl CompiledModel {
             expires: exception.expires,
             changed: false,
         });
-        let of_persons = context.overrides.iter().filter(|one| today <= one.expires);
+        let of_persons = context.overrides.iter().map(|one| &one.value);
+        let of_persons = of_persons.filter(|one| today <= one.expires);
         let of_persons = of_persons.map(|one| AppliedOverride {
             id: &one.id,
             effect: &one.effect,

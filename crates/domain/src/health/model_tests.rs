@@ -9,6 +9,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};
 
 use super::*;
+use crate::customer::Sourced;
 use crate::definitions::{Amount, Definitions, Effect, PACKS, Pack};
 use crate::exact::{Exact, print_rows};
 use crate::measure::{Measure, Value};

@@ -1,4 +1,4 @@
-//! `kunder health explain`: one customer's health, every point with where it comes from.
+//! `kunder health`: one customer's health, every point with where it comes from, and exceptions that persons make.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use jiff::civil::Date;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::task::{Locale, Task};
 
-use super::{Common, Failure, LocaleArg, day, notes, output};
+use super::overriding::{OverrideArgs, WithdrawArgs};
+use super::{Common, Failure, LocaleArg, day, notes, output, overriding};
 
 #[derive(Subcommand)]
 pub(crate) enum HealthCommand {
@@ -49,6 +50,10 @@ pub(crate) enum HealthCommand {
         #[arg(long)]
         locale: Option<LocaleArg>,
     },
+    /// Make an exception for a customer, until a day: its score is at most or at least so many points, or it is in a band
+    Override(OverrideArgs),
+    /// End an exception before its last day
+    Withdraw(WithdrawArgs),
 }
 
 /// Languages a customer's own people may read.
@@ -67,6 +72,8 @@ pub(super) async fn run(
     let shared = clock;
     let clock = shared.as_ref();
     let (task, block) = match command {
+        HealthCommand::Override(args) => return overriding::make(common, args, shared).await,
+        HealthCommand::Withdraw(args) => return overriding::withdraw(common, args, shared).await,
         HealthCommand::Explain {
             customer,
             as_of,

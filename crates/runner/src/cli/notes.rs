@@ -125,7 +125,8 @@ pub(super) async fn todo(
     send(common, command, params, args.locale.map(Into::into), clock).await
 }
 
-async fn send(
+/// Sends a command and prints its answer.
+pub(super) async fn send(
     common: &Common,
     command: &str,
     params: Vec<(&str, String)>,

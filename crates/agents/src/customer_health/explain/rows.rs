@@ -40,6 +40,9 @@ pub struct Explanation {
     pub refused: Vec<String>,
     /// Null where nothing was known of the customer then.
     pub change: Option<ChangeRow>,
+    /// What other models say, which decide nothing for this customer (D-27).
+    #[serde(default)]
+    pub shadows: Vec<ShadowRow>,
     /// One sentence to say aloud.
     pub sentence: String,
 }
@@ -88,6 +91,20 @@ pub struct OverrideRow {
     pub expires: Option<Date>,
     /// Whether it changed the score or the band.
     pub changed: bool,
+}
+
+/// The customer by a model that is only looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ShadowRow {
+    pub model: String,
+    pub version: u32,
+    /// 0 to 100 with six decimals; null where the model gives none.
+    pub score: Option<String>,
+    /// The band's key; null in every other state.
+    pub band: Option<String>,
+    /// The state in words.
+    pub label: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -12,17 +12,18 @@ pub(super) fn sentence(explanation: &Explanation, result: &HealthResult<'_>, lan
     let mut sentence = match (&result.state, &explanation.score) {
         (State::Band(_), Some(score)) => scored(explanation, result, score, language),
         (State::Band(_), None) => {
-            let because = explanation.rules.first().map_or_else(
-                || {
-                    pick(
-                        language,
-                        "ingen regel slår till",
-                        "no rule holds",
-                        "geen regel slaat aan",
-                    )
-                },
-                |rule| rule.because.as_str(),
-            );
+            let rule = explanation.rules.first().map(|rule| rule.because.clone());
+            let none = || {
+                pick(
+                    language,
+                    "ingen regel slår till",
+                    "no rule holds",
+                    "geen regel slaat aan",
+                )
+            };
+            let because = exceptions(result, language)
+                .or(rule)
+                .unwrap_or_else(|| none().to_owned());
             format!("{}: {} – {because}", explanation.customer, explanation.label)
         }
         (State::NotScored(_) | State::Unclassified | State::InGrace { .. }, _) => {
@@ -44,6 +45,8 @@ fn scored(explanation: &Explanation, result: &HealthResult<'_>, score: &str, lan
         let place = result.contributions.iter().position(|row| row.row == lost.row)?;
         explanation.contributions.get(place)
     });
+    let head =
+        exceptions(result, language).map_or(head.clone(), |exceptions| format!("{head}; {exceptions}"));
     match costliest {
         Some(row) => {
             let costs = pick(language, "mest drar ner", "most is lost on", "het meest kost");
@@ -54,17 +57,23 @@ fn scored(explanation: &Explanation, result: &HealthResult<'_>, score: &str, lan
     }
 }
 
+/// The exceptions that changed the score or the band; `None` where there are none.
+fn exceptions(result: &HealthResult<'_>, language: &str) -> Option<String> {
+    let applied = result.overrides.iter().filter(|one| one.changed);
+    let told: Vec<String> = applied.map(|one| wording::exception(one, language)).collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
 fn changed(change: &ChangeRow, language: &str) -> String {
     let since = pick(language, "sedan", "since", "sinds");
     let unchanged = pick(language, "oförändrat", "unchanged", "ongewijzigd");
     match &change.difference {
-        Some(difference) if difference == "0" => format!("; {unchanged} {since} {}", change.since),
-        Some(difference) => {
+        Some(difference) if difference != "0" => {
             let plus = if difference.starts_with('-') { "" } else { "+" };
             format!("; {plus}{difference} {since} {}", change.since)
         }
-        None if change.from == change.to => format!("; {unchanged} {since} {}", change.since),
-        None => {
+        _ if change.from == change.to => format!("; {unchanged} {since} {}", change.since),
+        _ => {
             let was = pick(language, "var", "was", "was");
             let on = pick(language, "den", "on", "op");
             format!("; {was} {} {on} {}", change.from_label, change.since)
@@ -113,6 +122,18 @@ pub(super) fn text(explanation: &Explanation, language: &str) -> String {
         "{coverage} {}, {fresh} {}",
         explanation.coverage, explanation.freshness.fresh
     );
+    for shadow in &explanation.shadows {
+        let head = pick(language, "skugga", "shadow", "schaduw");
+        let score = shadow.score.as_ref();
+        let points = score.map_or_else(String::new, |score| {
+            format!(", {}", wording::points(score, language))
+        });
+        let _ = write!(
+            text,
+            "\n{head} {} {}: {}{points}",
+            shadow.model, shadow.version, shadow.label
+        );
+    }
     if let Some(change) = explanation
         .change
         .as_ref()

@@ -6,11 +6,11 @@ use rust_decimal::Decimal;
 
 use super::*;
 
-fn agent_of(pack: &str) -> CustomerHealth {
+pub fn agent_of(pack: &str) -> CustomerHealth {
     CustomerHealth::new(Arc::new(Pack::find(pack).unwrap().load().unwrap()))
 }
 
-fn accountants() -> Arc<MemoryPortfolio> {
+pub fn accountants() -> Arc<MemoryPortfolio> {
     let readings = "queries_per_week=20@16 queries_per_week=28@6 features_used_28d=5@16 features_used_28d=3@2 \
                     logins_per_week=4@10 emails_opened=3@10 emails_sent=4@10 tickets_created_30d=1@1 ticket_sentiment=negative@5";
     MemoryPortfolio::new(facts([customer("k1", "Räkenskap AB")
@@ -27,7 +27,7 @@ fn explained(pack: &str, portfolio: &Arc<MemoryPortfolio>, params: Value) -> Fin
     )
 }
 
-fn text(finished: &Finished) -> String {
+pub fn text(finished: &Finished) -> String {
     finished.report().text.clone().unwrap_or_default()
 }
 

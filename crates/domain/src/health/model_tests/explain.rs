@@ -210,13 +210,19 @@ fn new_customers_have_no_score() {
     }
 }
 
-pub fn person(effect: Effect, expires: jiff::civil::Date) -> Override {
-    Override {
+pub fn person(effect: Effect, expires: jiff::civil::Date) -> Sourced<Override> {
+    let value = Override {
         id: "call".to_owned(),
         effect,
         reason: "they told us they will leave".to_owned(),
         author: "csm".to_owned(),
         expires,
+    };
+    Sourced {
+        value,
+        source: "manual".to_owned(),
+        actor: "csm".to_owned(),
+        observed: now(),
     }
 }
 

@@ -77,7 +77,7 @@ proptest! {
         (model, values) in any_customer(),
         caps in prop::collection::vec((0_i64..100, any::<bool>()), 0..3),
     ) {
-        let overrides: Vec<Override> = caps.into_iter().map(|(points, cap)| {
+        let overrides: Vec<Sourced<Override>> = caps.into_iter().map(|(points, cap)| {
             let points = Amount(points.into());
             person(if cap { Effect::Cap(points) } else { Effect::Floor(points) }, date(2027, 1, 1))
         }).collect();
