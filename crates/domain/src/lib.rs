@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod anonymous;
+pub mod backtest;
 pub mod checklist;
 pub mod condition;
 pub mod customer;
 pub mod definitions;
 pub mod demo;
+mod dice;
 pub mod exact;
 pub mod fact;
 pub mod health;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::task::Locale;
 
-use super::{Common, Failure, day, notes, output};
+use super::{Common, Failure, backtest, day, notes, output};
 
 #[derive(Subcommand)]
 pub(crate) enum HealthCommand {
@@ -26,6 +26,8 @@ pub(crate) enum HealthCommand {
         #[arg(long)]
         locale: Option<Language>,
     },
+    /// Whether a model tells who left from who stayed, on history whose end is known
+    Backtest(backtest::BacktestArgs),
 }
 
 /// Languages a customer's own people may read.
@@ -41,12 +43,15 @@ pub(super) async fn run(
     command: HealthCommand,
     clock: Arc<dyn Clock>,
 ) -> Result<ExitCode, Failure> {
-    let HealthCommand::Explain {
-        customer,
-        as_of,
-        since,
-        locale,
-    } = command;
+    let (customer, as_of, since, locale) = match command {
+        HealthCommand::Backtest(args) => return backtest::run(common, args, clock).await,
+        HealthCommand::Explain {
+            customer,
+            as_of,
+            since,
+            locale,
+        } => (customer, as_of, since, locale),
+    };
     let mut params = vec![("customer", customer)];
     params.extend(since.map(|since| ("since", since.to_string())));
     let (locale, language) = match locale {
