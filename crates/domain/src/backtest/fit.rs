@@ -144,7 +144,7 @@ pub(super) fn fit(test: &Backtest<'_>) -> Result<Fit, FitError> {
     })
 }
 
-fn features<'t>(test: &'t Backtest<'_>) -> Result<(Vec<Feature>, Vec<&'t Column>), FitError> {
+pub(super) fn features<'t>(test: &'t Backtest<'_>) -> Result<(Vec<Feature>, Vec<&'t Column>), FitError> {
     let (mut features, mut columns) = (Vec::new(), Vec::new());
     for (group, of_group) in test.body.groups.iter().zip(test.of_kind(RowKind::Group)) {
         let weight = group.weight.ok_or(FitError::Counted)?;
@@ -284,7 +284,7 @@ impl Sample {
 }
 
 /// Shares as thousandths that sum to one thousand, by largest remainder, each at least one.
-fn in_thousandths(shares: &[f64]) -> Vec<usize> {
+pub(super) fn in_thousandths(shares: &[f64]) -> Vec<usize> {
     let free = WHOLE - shares.len().min(WHOLE);
     let exact: Vec<f64> = shares.iter().map(|share| share * free as f64).collect();
     let mut thousandths: Vec<usize> = exact.iter().map(|exact| exact.floor() as usize + 1).collect();

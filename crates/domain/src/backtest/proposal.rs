@@ -131,7 +131,9 @@ impl Proposal<'_> {
             ),
         ];
         if !self.fit.is_better() {
-            lines.push("That is within noise: there is no reason to leave the present weights.".to_owned());
+            lines.push(
+                "That is no gain beyond noise: there is no reason to leave the present weights.".to_owned(),
+            );
         }
         if let Some(reason) = self.simulated {
             lines.push(format!("THE DATA LOOKS SIMULATED: {reason}"));

@@ -226,18 +226,20 @@ fn need(sheet: &Sheet, column: &str, why: &str) -> Result<usize, Failure> {
 }
 
 /// Nothing is computed of a file with broken rows: what is left out would be no accident.
-fn refuse(broken: &[RowError]) -> Result<(), Failure> {
-    let Some(first) = broken.first() else {
+fn refuse(sheet: &Sheet, mut broken: Vec<RowError>) -> Result<(), Failure> {
+    if broken.is_empty() {
         return Ok(());
-    };
-    for error in broken.iter().skip(1).take(TOLD_MAX - 1) {
+    }
+    broken.sort_by_key(|error| error.line);
+    for error in broken.iter().take(TOLD_MAX) {
         eprintln!("error: {error}");
     }
-    let hint = match broken.len() {
-        1 => "mend or remove the row; a value that is not known is left empty".to_owned(),
-        many => {
-            format!("{many} rows are wrong: mend or remove them; a value that is not known is left empty")
-        }
+    let rows = match broken.len() {
+        1 => "a row is".to_owned(),
+        many => format!("{many} rows are"),
     };
-    Err(Failure::usage(first.to_string()).hint(hint))
+    Err(
+        Failure::usage(format!("{}: {rows} wrong, nothing was computed", sheet.file))
+            .hint("mend or remove what is wrong; a value that is not known is left empty"),
+    )
 }

@@ -47,8 +47,7 @@ pub(super) fn labels(sheet: &Sheet, label: &str) -> Result<Labels, Failure> {
             }
         }
     }
-    broken.sort_by_key(|error| error.line);
-    refuse(&broken)?;
+    refuse(sheet, broken)?;
     Ok(labels)
 }
 

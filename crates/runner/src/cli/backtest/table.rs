@@ -50,8 +50,7 @@ pub(super) fn fill(
             (Err(error), _) | (_, Err(error)) => broken.push(error),
         }
     }
-    broken.sort_by_key(|error| error.line);
-    refuse(&broken)?;
+    refuse(sheet, broken)?;
     let is_read = |place: usize| place == label_place || read.iter().any(|(other, _)| *other == place);
     let beside = (0..sheet.columns.len()).filter(|place| !is_read(*place));
     test.beside(beside.filter_map(|place| word_column(sheet, place)).collect());

@@ -79,7 +79,7 @@ pub(super) fn fit(fit: &Fit, out: &Path, report: &Report) -> String {
             if fit.is_better() {
                 ""
             } else {
-                ": within noise, no reason to change"
+                ": no gain beyond noise, no reason to change"
             }
         ),
     );
