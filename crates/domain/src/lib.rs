@@ -3,6 +3,7 @@
 
 pub mod anonymous;
 pub mod backtest;
+pub mod change;
 pub mod checklist;
 pub mod condition;
 pub mod customer;
