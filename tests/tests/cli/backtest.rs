@@ -90,7 +90,7 @@ fn proposed_weights_go_to_a_new_file() {
     let (_, fitted) = said.stdout.split_once("Proposed weights").unwrap();
     expect![[r#"
         , written to out.yaml; nothing goes by them until a person takes them over.
-        AUC in cross-validation (5 folds): 0.750, present weights 0.764 on the same subjects; difference -0.014, standard error 0.010: within noise, no reason to change
+        AUC in cross-validation (5 folds): 0.750, present weights 0.764 on the same subjects; difference -0.014, standard error 0.010: no gain beyond noise, no reason to change
           usage/queries_per_week                       now 0.200  proposed 0.140
           usage/features_used_28d                      now 0.200  proposed 0.303
           engagement/logins_per_week                   now 0.150  proposed 0.166
@@ -105,7 +105,7 @@ fn proposed_weights_go_to_a_new_file() {
         # Fitted on labels.csv, 119 subjects: 105 subjects of which everything is known, 49 of them left.
         # In place of boekhouding/health version 1 (2b097b0cbae8835a).
         # AUC in cross-validation 0.750, present weights 0.764 on the same subjects (5 folds, penalty 100); difference -0.014, standard error 0.010.
-        # That is within noise: there is no reason to leave the present weights.
+        # That is no gain beyond noise: there is no reason to leave the present weights.
         #   queries_per_week: 0.14 of the score, now 0.200
         #   features_used_28d: 0.303 of the score, now 0.200
         #   logins_per_week: 0.166 of the score, now 0.150
@@ -162,12 +162,13 @@ fn what_cannot_be_counted_is_refused_with_its_line() {
         ),
         &[],
         expect![[r#"
+            error: labels.csv:3: column `label`: the label `2` is neither 0 nor 1
             error: labels.csv:4: column `features_used_28d`: 2.5 is not a whole number
             error: labels.csv:5: column `queries_per_week`: `many` is not a number
             error: labels.csv:6: column `email_open_rate`: 1.4 is above 1
             error: labels.csv:7: the row has 3 columns, expected 7 (queries_per_week, features_used_28d, logins_per_week, email_open_rate, tickets_created_30d, ticket_sentiment, label)
-            error: labels.csv:3: column `label`: the label `2` is neither 0 nor 1
-            hint: 5 rows are wrong: mend or remove them; a value that is not known is left empty
+            error: labels.csv: 5 rows are wrong, nothing was computed
+            hint: mend or remove what is wrong; a value that is not known is left empty
         "#]],
     );
     refused(
@@ -214,9 +215,10 @@ fn what_cannot_be_counted_is_refused_with_its_line() {
         "customer,label\na,1\na,0\n,1\n",
         &["--as-of", "2026-01-31"],
         expect![[r#"
-            error: labels.csv:4: column `customer`: is empty
             error: labels.csv:3: column `customer`: `a` has a label already
-            hint: 2 rows are wrong: mend or remove them; a value that is not known is left empty
+            error: labels.csv:4: column `customer`: is empty
+            error: labels.csv: 2 rows are wrong, nothing was computed
+            hint: mend or remove what is wrong; a value that is not known is left empty
         "#]],
     );
     refused(
