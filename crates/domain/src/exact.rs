@@ -173,6 +173,15 @@ impl Exact {
         }
     }
 
+    /// The nearest float, for statistics; nothing is decided on it.
+    #[must_use]
+    pub fn to_f64(&self) -> Option<f64> {
+        match &self.0 {
+            Form::Small { over, under } => Some(*over as f64 / *under as f64),
+            Form::Big(ratio) => ratio.to_f64(),
+        }
+    }
+
     /// With six decimals, the nearest; a half goes up.
     #[must_use]
     pub fn printed(&self) -> String {

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, where data and errors go, and the exit codes.
 
 mod ask;
+mod backtest;
 mod definitions;
 mod demo;
 mod digest;

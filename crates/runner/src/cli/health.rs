@@ -9,7 +9,7 @@ use kunder_agent_core::clock::Clock;
 use kunder_agent_core::task::{Locale, Task};
 
 use super::overriding::{OverrideArgs, WithdrawArgs};
-use super::{Common, Failure, LocaleArg, day, notes, output, overriding};
+use super::{Common, Failure, LocaleArg, backtest, day, notes, output, overriding};
 
 #[derive(Subcommand)]
 pub(crate) enum HealthCommand {
@@ -54,6 +54,8 @@ pub(crate) enum HealthCommand {
     Override(OverrideArgs),
     /// End an exception before its last day
     Withdraw(WithdrawArgs),
+    /// Whether a model tells who left from who stayed, on history whose end is known
+    Backtest(backtest::BacktestArgs),
 }
 
 /// Languages a customer's own people may read.
@@ -74,6 +76,7 @@ pub(super) async fn run(
     let (task, block) = match command {
         HealthCommand::Override(args) => return overriding::make(common, args, shared).await,
         HealthCommand::Withdraw(args) => return overriding::withdraw(common, args, shared).await,
+        HealthCommand::Backtest(args) => return backtest::run(common, args, shared).await,
         HealthCommand::Explain {
             customer,
             as_of,
