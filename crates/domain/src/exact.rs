@@ -230,6 +230,12 @@ fn gcd(a: i128, b: i128) -> i128 {
     }
 }
 
+impl Default for Exact {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl From<Decimal> for Exact {
     fn from(number: Decimal) -> Self {
         let under = 10_i128.pow(number.scale());
