@@ -9,6 +9,7 @@ use kunder_agent_core::id::{Address, AgentName};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::{Instruction, Task};
 use kunder_agents::Reader;
+use kunder_domain::change::Change;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
 use serde_json::json;
 
@@ -28,7 +29,7 @@ pub struct Chaos(pub &'static str);
 pub struct Read(u64);
 
 #[async_trait]
-impl Agent<Reader, Fact> for Chaos {
+impl Agent<Reader, Change> for Chaos {
     type Facts = Read;
 
     fn name(&self) -> AgentName {
@@ -63,7 +64,7 @@ impl Agent<Reader, Fact> for Chaos {
         Ok(Read(found.map_or(0, |customer| customer.version)))
     }
 
-    fn decide(&self, work: &Work, read: &Read) -> Decision<Fact> {
+    fn decide(&self, work: &Work, read: &Read) -> Decision<Change> {
         let number = |name: &str| {
             work.task
                 .instruction
@@ -146,7 +147,7 @@ impl Agent<Reader, Fact> for Chaos {
     }
 }
 
-fn told(what: &str) -> Decision<Fact> {
+fn told(what: &str) -> Decision<Change> {
     let mut decision = Decision::done(Report::new(Status::Complete, what));
     decision
         .events
@@ -154,7 +155,7 @@ fn told(what: &str) -> Decision<Fact> {
     decision
 }
 
-fn ask(work: &Work, minutes: Option<u64>) -> Decision<Fact> {
+fn ask(work: &Work, minutes: Option<u64>) -> Decision<Change> {
     let mut decision = told("asked");
     let minutes = minutes.and_then(|minutes| i64::try_from(minutes).ok());
     decision.requests.push(RequestDraft {
@@ -174,14 +175,14 @@ fn ask(work: &Work, minutes: Option<u64>) -> Decision<Fact> {
     decision
 }
 
-fn note(work: &Work, read: &Read) -> Decision<Fact> {
+fn note(work: &Work, read: &Read) -> Decision<Change> {
     let mut decision = told("noted");
     if let Some(customer) = work.task.customer() {
         decision.expects.push(Expect {
             entity: customer.to_owned(),
             version: read.0,
         });
-        decision.changes.push(Fact {
+        decision.change(Fact {
             id: format!("{}/note", work.task.task_id),
             customer: CustomerId::new(customer),
             observed: work.now,

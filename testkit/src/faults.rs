@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use kunder::store::{FactCounts, IngestReport, Sizes, Store};
 use kunder_agent_core::bus::Announcement;
@@ -14,8 +15,10 @@ use kunder_agent_core::journal::{
 };
 use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
 
@@ -141,7 +144,7 @@ impl FaultyStore {
 }
 
 #[async_trait]
-impl Journal<Fact> for FaultyStore {
+impl Journal<Change> for FaultyStore {
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
         let asked = self.clock.now();
         self.before_write().await?;
@@ -176,7 +179,7 @@ impl Journal<Fact> for FaultyStore {
         self.store.start(task, epoch);
     }
 
-    async fn commit(&self, commit: Commit<Fact>) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit<Change>) -> Result<(), CommitError> {
         self.before_write().await?;
         let task = commit.task.clone();
         if self.strikes(self.faults().stale, "store: a conflict") {
@@ -360,6 +363,31 @@ impl Portfolio for FaultyStore {
     async fn customer(&self, view: View, id: &CustomerId) -> Result<Option<Customer>, PortfolioError> {
         self.read().await.map_err(unread)?;
         self.store.customer(view, id).await
+    }
+
+    async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError> {
+        self.read().await.map_err(unread)?;
+        self.store.touched(view, after, limit).await
+    }
+
+    async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {
+        self.read().await.map_err(unread)?;
+        self.store.health_days(before, limit).await
+    }
+
+    async fn health_records(&self, day: Date, span: &Span) -> Result<Vec<HealthRecord>, PortfolioError> {
+        self.read().await.map_err(unread)?;
+        self.store.health_records(day, span).await
+    }
+
+    async fn health_history(
+        &self,
+        customer: &CustomerId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<HealthRecord>, PortfolioError> {
+        self.read().await.map_err(unread)?;
+        self.store.health_history(customer, from, to).await
     }
 
     async fn names(&self) -> Result<Arc<NameIndex>, PortfolioError> {

@@ -11,7 +11,7 @@ use kunder_agent_core::journal::{
 };
 use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 
 /// A journal, and how many of the next calls go wrong.
 pub struct FaultyJournal<J> {
@@ -58,7 +58,7 @@ fn strikes(left: &AtomicU32) -> bool {
 }
 
 #[async_trait]
-impl<J: Journal<Fact>> Journal<Fact> for FaultyJournal<J> {
+impl<J: Journal<Change>> Journal<Change> for FaultyJournal<J> {
     async fn queued(
         &self,
         agent: &AgentName,
@@ -80,7 +80,7 @@ impl<J: Journal<Fact>> Journal<Fact> for FaultyJournal<J> {
         self.store.queued(agent, after, limit, now).await
     }
 
-    async fn commit(&self, commit: Commit<Fact>) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit<Change>) -> Result<(), CommitError> {
         if strikes(&self.refused_commits) {
             return Err(JournalError("the disk is full".to_owned()).into());
         }

@@ -17,6 +17,7 @@ use kunder_domain::fact::Fact;
 
 mod commit;
 mod facts;
+mod health;
 mod journal;
 mod letters;
 mod outbox;
@@ -26,6 +27,7 @@ mod tasks;
 pub use facts::InitialFacts;
 
 use facts::Facts;
+use health::Health;
 use letters::Letters;
 use outbox::Outbox;
 use tasks::Tasks;
@@ -49,6 +51,7 @@ struct Memory {
     outbox: Outbox,
     letters: Letters,
     facts: Facts,
+    health: Health,
     artifacts: BTreeMap<String, Vec<u8>>,
     /// By id: until when, and the JSON.
     conversations: BTreeMap<String, (Timestamp, String)>,

@@ -9,20 +9,20 @@ use kunder_agent_core::decision::Decision;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 
 use crate::machine::Machine;
 use crate::witness::Witness;
 
 /// An agent under watch.
 pub struct Watched {
-    pub agent: Arc<dyn AnyAgent<Reader, Fact>>,
+    pub agent: Arc<dyn AnyAgent<Reader, Change>>,
     pub machine: Machine,
     pub witness: Arc<Witness>,
 }
 
 #[async_trait]
-impl Agent<Reader, Fact> for Watched {
+impl Agent<Reader, Change> for Watched {
     type Facts = Box<dyn Any + Send>;
 
     fn name(&self) -> AgentName {
@@ -47,7 +47,7 @@ impl Agent<Reader, Fact> for Watched {
         self.agent.gather(work, reader).await
     }
 
-    fn decide(&self, work: &Work, facts: &Self::Facts) -> Decision<Fact> {
+    fn decide(&self, work: &Work, facts: &Self::Facts) -> Decision<Change> {
         self.agent.decide(work, facts.as_ref())
     }
 }

@@ -15,6 +15,7 @@ use kunder_agent_core::journal::Journal;
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agents::Reader;
 use kunder_bus::{Acceptor, Announcer, NatsConfig, Pattern, Source};
+use kunder_domain::change::Change;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
 use tokio::sync::{oneshot, watch};
@@ -221,7 +222,7 @@ impl World {
             let started = Runtime::start(
                 self.config(),
                 Arc::clone(&clock) as Arc<dyn Clock>,
-                Arc::new(store.clone()) as Arc<dyn Journal<Fact>>,
+                Arc::new(store.clone()) as Arc<dyn Journal<Change>>,
                 Arc::new(Arc::clone(&reader)),
                 agents(&self.machine, &self.witness),
             );
@@ -237,7 +238,7 @@ impl World {
         let (stop, stopped) = watch::channel(false);
         let relay = Relay {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            journal: Arc::new(store.clone()) as Arc<dyn Journal<Fact>>,
+            journal: Arc::new(store.clone()) as Arc<dyn Journal<Change>>,
             bus: Arc::new(Announcer::new(Arc::clone(&self.broker))),
             subjects: runtime.subjects().clone(),
             announced: runtime.announced(),
@@ -357,9 +358,9 @@ fn pattern(text: &str) -> Pattern {
     text.parse().expect("a well-formed pattern")
 }
 
-fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Reader, Fact>>> {
+fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Reader, Change>>> {
     // They keep no state: every life has the same ones.
-    static SHIPPED: OnceLock<Vec<Arc<dyn AnyAgent<Reader, Fact>>>> = OnceLock::new();
+    static SHIPPED: OnceLock<Vec<Arc<dyn AnyAgent<Reader, Change>>>> = OnceLock::new();
     let mut agents = SHIPPED
         .get_or_init(|| kunder_agents::all(&beginning().definitions))
         .clone();
@@ -372,7 +373,7 @@ fn agents(machine: &Machine, witness: &Arc<Witness>) -> Vec<Arc<dyn AnyAgent<Rea
                 agent,
                 machine: machine.clone(),
                 witness: Arc::clone(witness),
-            }) as Arc<dyn AnyAgent<Reader, Fact>>
+            }) as Arc<dyn AnyAgent<Reader, Change>>
         })
         .collect()
 }

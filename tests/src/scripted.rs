@@ -13,6 +13,7 @@ use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
+use kunder_domain::change::Change;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
 use tokio::sync::Semaphore;
 
@@ -105,7 +106,7 @@ pub struct Scripted {
 }
 
 #[async_trait]
-impl Agent<Reader, Fact> for Scripted {
+impl Agent<Reader, Change> for Scripted {
     type Facts = u64;
 
     fn name(&self) -> AgentName {
@@ -169,7 +170,7 @@ impl Agent<Reader, Fact> for Scripted {
         Ok(customer.map_or(0, |customer| customer.version))
     }
 
-    fn decide(&self, work: &Work, version: &u64) -> Decision<Fact> {
+    fn decide(&self, work: &Work, version: &u64) -> Decision<Change> {
         let task = work.task.task_id.to_string();
         let lane = work.task.customer().unwrap_or("").to_owned();
         *self
@@ -202,7 +203,7 @@ impl Agent<Reader, Fact> for Scripted {
 }
 
 impl Scripted {
-    fn act(&self, work: &Work, version: u64) -> Decision<Fact> {
+    fn act(&self, work: &Work, version: u64) -> Decision<Change> {
         let done = |text: &str| Decision::done(Report::new(Status::Complete, text));
         match (work.task.command().unwrap_or("note"), &work.joined) {
             ("gate", _) => {
@@ -325,7 +326,7 @@ impl Scripted {
         }
     }
 
-    fn note(&self, work: &Work, version: u64) -> Decision<Fact> {
+    fn note(&self, work: &Work, version: u64) -> Decision<Change> {
         let mut decision = Decision::done(Report::new(Status::Complete, "noted"));
         let Some(customer) = work.task.customer() else {
             return decision;
@@ -334,7 +335,7 @@ impl Scripted {
             entity: customer.to_owned(),
             version,
         });
-        decision.changes.push(Fact {
+        decision.change(Fact {
             id: format!("{}/note", work.task.task_id),
             customer: CustomerId::new(customer),
             observed: work.now,
@@ -360,7 +361,7 @@ fn number(work: &Work, name: &str) -> u64 {
 }
 
 /// So many facts, files and bytes as the task asks for.
-fn too_much(work: &Work) -> Decision<Fact> {
+fn too_much(work: &Work) -> Decision<Change> {
     let mut decision = Decision::done(Report::new(Status::Complete, "much"));
     let fact = |at: u64| Fact {
         id: format!("{}/{at}", work.task.task_id),
@@ -373,7 +374,7 @@ fn too_much(work: &Work) -> Decision<Fact> {
             value: at.to_string(),
         },
     };
-    decision.changes = (0..number(work, "facts")).map(fact).collect();
+    decision.changes = (0..number(work, "facts")).map(fact).map(Change::from).collect();
     let bytes = usize::try_from(number(work, "bytes")).unwrap_or(0);
     let file = |at: u64| Artifact {
         path: format!("artifacts/much/{at}.txt"),

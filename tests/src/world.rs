@@ -20,7 +20,7 @@ use kunder_agent_core::outcome::Outcome;
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_store::SqliteStore;
 
 /// Longest any single wait takes before it counts as a hang.
@@ -32,7 +32,7 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub script: Arc<Script>,
     pub store: SqliteStore,
-    pub runtime: Runtime<Reader, Fact>,
+    pub runtime: Runtime<Reader, Change>,
     pub config: RuntimeConfig,
 }
 
@@ -139,7 +139,7 @@ pub async fn start(
     clock: &Arc<ManualClock>,
     script: &Arc<Script>,
     config: &RuntimeConfig,
-) -> (SqliteStore, Runtime<Reader, Fact>) {
+) -> (SqliteStore, Runtime<Reader, Change>) {
     let store = SqliteStore::open(folder.path(), Arc::clone(clock) as Arc<dyn Clock>).unwrap();
     let runtime = start_on(&store, clock, script, config).await;
     (store, runtime)
@@ -151,16 +151,16 @@ pub async fn start_on(
     clock: &Arc<ManualClock>,
     script: &Arc<Script>,
     config: &RuntimeConfig,
-) -> Runtime<Reader, Fact> {
+) -> Runtime<Reader, Change> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let agents = ["first", "second"].map(|name| {
         Arc::new(Scripted {
             name,
             script: Arc::clone(script),
-        }) as Arc<dyn AnyAgent<Reader, Fact>>
+        }) as Arc<dyn AnyAgent<Reader, Change>>
     });
     let reader: Reader = Arc::new(store.clone());
-    let journal: Arc<dyn Journal<Fact>> = Arc::new(store.clone());
+    let journal: Arc<dyn Journal<Change>> = Arc::new(store.clone());
     Runtime::start(config.clone(), clock, journal, Arc::new(reader), agents.into())
         .await
         .unwrap()

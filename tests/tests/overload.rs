@@ -16,7 +16,7 @@ use kunder_agent_core::outcome::Status;
 use kunder_agent_core::runtime::Runtime;
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_testkit::faulty_journal::FaultyJournal;
 use kunder_tests::scripted::Scripted;
 use kunder_tests::world::{World, task};
@@ -188,7 +188,7 @@ async fn a_refusal_costs_one_question_and_no_write() {
     let clock: Arc<dyn Clock> = Arc::clone(&world.clock) as Arc<dyn Clock>;
     let store = kunder_store::SqliteStore::open(folder.path(), Arc::clone(&clock)).unwrap();
     let journal = Arc::new(FaultyJournal::new(store.clone(), 1));
-    let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Scripted {
+    let agent: Arc<dyn AnyAgent<Reader, Change>> = Arc::new(Scripted {
         name: "first",
         script: Arc::clone(&world.script),
     });
@@ -198,7 +198,7 @@ async fn a_refusal_costs_one_question_and_no_write() {
         ..world.config.clone()
     };
     let reader: Reader = Arc::new(store.clone());
-    let as_journal: Arc<dyn Journal<Fact>> = Arc::clone(&journal) as Arc<dyn Journal<Fact>>;
+    let as_journal: Arc<dyn Journal<Change>> = Arc::clone(&journal) as Arc<dyn Journal<Change>>;
     let runtime = Runtime::start(config, clock, as_journal, Arc::new(reader), vec![agent])
         .await
         .unwrap();

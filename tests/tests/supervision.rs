@@ -22,7 +22,7 @@ use kunder_agent_core::outcome::{Outcome, Status};
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_store::SqliteStore;
 use kunder_testkit::faulty_journal::FaultyJournal;
 use kunder_tests::scripted::{Script, Scripted};
@@ -34,7 +34,7 @@ struct World {
     _folder: tempfile::TempDir,
     clock: Arc<dyn Clock>,
     store: SqliteStore,
-    runtime: Runtime<Reader, Fact>,
+    runtime: Runtime<Reader, Change>,
 }
 
 async fn world(panics: u32, refused_commits: u32) -> World {
@@ -65,7 +65,7 @@ async fn world_of(clock: Arc<dyn Clock>, faults: impl FnOnce(&FaultyJournal<Sqli
         heartbeat_limit: Duration::from_millis(500),
         ..RuntimeConfig::default()
     };
-    let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Scripted {
+    let agent: Arc<dyn AnyAgent<Reader, Change>> = Arc::new(Scripted {
         name: "first",
         script: Arc::new(Script::default()),
     });
@@ -258,7 +258,7 @@ async fn a_destination_that_is_away_waits_alone_and_gets_everything_in_order_whe
     let (stop, stopped) = watch::channel(false);
     let relay = Relay {
         clock: Arc::clone(&world.clock),
-        journal: Arc::new(world.store.clone()) as Arc<dyn Journal<Fact>>,
+        journal: Arc::new(world.store.clone()) as Arc<dyn Journal<Change>>,
         bus: Arc::clone(&bus) as Arc<dyn Bus>,
         subjects: world.runtime.subjects().clone(),
         announced: world.runtime.announced(),
@@ -357,7 +357,7 @@ async fn what_may_have_been_sent_says_so() {
     let (stop, stopped) = watch::channel(false);
     let relay = Relay {
         clock: Arc::clone(&world.clock),
-        journal: Arc::new(world.store.clone()) as Arc<dyn Journal<Fact>>,
+        journal: Arc::new(world.store.clone()) as Arc<dyn Journal<Change>>,
         bus: Arc::clone(&bus) as Arc<dyn Bus>,
         subjects: world.runtime.subjects().clone(),
         announced: world.runtime.announced(),

@@ -97,6 +97,11 @@ impl<C> Decision<C> {
         Self::with(Resolution::Wait(children))
     }
 
+    /// Changes this too.
+    pub fn change(&mut self, change: impl Into<C>) {
+        self.changes.push(change.into());
+    }
+
     fn with(verdict: Resolution) -> Self {
         Self {
             verdict,

@@ -23,9 +23,9 @@ use kunder_agent_core::decision::Decision;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::Report;
 use kunder_agent_core::task::Task;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
-use kunder_domain::fact::Fact;
 use kunder_domain::health::HealthRules;
 
 pub use brief::{BriefBlock, BriefLine, BriefSection};
@@ -69,7 +69,7 @@ impl CustomerFetching {
 }
 
 #[async_trait]
-impl Agent<Reader, Fact> for CustomerFetching {
+impl Agent<Reader, Change> for CustomerFetching {
     type Facts = FetchingFacts;
 
     fn name(&self) -> AgentName {
@@ -107,7 +107,7 @@ impl Agent<Reader, Fact> for CustomerFetching {
         })
     }
 
-    fn decide(&self, work: &Work, facts: &FetchingFacts) -> Decision<Fact> {
+    fn decide(&self, work: &Work, facts: &FetchingFacts) -> Decision<Change> {
         let customer = match facts {
             FetchingFacts::Customer(customer) => customer,
             FetchingFacts::Answer(report) => return Decision::done((**report).clone()),

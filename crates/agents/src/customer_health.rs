@@ -22,9 +22,10 @@ use kunder_agent_core::decision::Decision;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::Report;
 use kunder_agent_core::task::Task;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
-use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::fact::CustomerId;
 use kunder_domain::health::CompiledModel;
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
@@ -168,7 +169,7 @@ impl CustomerHealth {
 }
 
 #[async_trait]
-impl Agent<Reader, Fact> for CustomerHealth {
+impl Agent<Reader, Change> for CustomerHealth {
     type Facts = Facts;
 
     fn name(&self) -> AgentName {
@@ -214,7 +215,7 @@ impl Agent<Reader, Fact> for CustomerHealth {
         }
     }
 
-    fn decide(&self, work: &Work, facts: &Facts) -> Decision<Fact> {
+    fn decide(&self, work: &Work, facts: &Facts) -> Decision<Change> {
         let is_strategy = matches!(work.task.command(), Some(STRATEGY | STRATEGY_PAGE));
         match facts {
             Facts::Whole { view, spans } => {

@@ -22,8 +22,8 @@ pub mod wording;
 use std::sync::Arc;
 
 use kunder_agent_core::agent::AnyAgent;
+use kunder_domain::change::Change;
 use kunder_domain::definitions::Definitions;
-use kunder_domain::fact::Fact;
 use kunder_domain::portfolio::Portfolio;
 
 /// What agents read.
@@ -31,7 +31,7 @@ pub type Reader = Arc<dyn Portfolio>;
 
 /// The four agents over one organisation's definitions.
 #[must_use]
-pub fn all(definitions: &Arc<Definitions>) -> Vec<Arc<dyn AnyAgent<Reader, Fact>>> {
+pub fn all(definitions: &Arc<Definitions>) -> Vec<Arc<dyn AnyAgent<Reader, Change>>> {
     vec![
         Arc::new(customer_health::CustomerHealth::new(Arc::clone(definitions))),
         Arc::new(onboarding::Onboarding::new(Arc::clone(definitions))),

@@ -1,18 +1,21 @@
 //! A portfolio in memory over a list of facts, and a driver that takes a task through gather, decide, pages and join: for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use kunder_agent_core::agent::{Agent, GatherError, Work};
 use kunder_agent_core::decision::{Decision, Resolution};
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report};
 use kunder_agent_core::task::Task;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
+use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
 
@@ -22,6 +25,7 @@ use crate::Reader;
 #[derive(Default)]
 pub struct MemoryPortfolio {
     facts: Mutex<Vec<Fact>>,
+    health: Mutex<BTreeMap<(Date, CustomerId), HealthRecord>>,
     undelivered: Mutex<Vec<Undelivered>>,
 }
 
@@ -40,6 +44,28 @@ impl MemoryPortfolio {
                 stored.push(fact);
             }
         }
+    }
+
+    /// Commits what a decision changes.
+    pub fn commit(&self, decision: &Decision<Change>) {
+        for change in &decision.changes {
+            match change {
+                Change::Fact(fact) => self.store([fact.clone()]),
+                Change::Health(records) => {
+                    let mut health = self.health.lock().unwrap();
+                    for record in records {
+                        let key = (record.day, record.customer.clone());
+                        if health.get(&key).is_none_or(|known| record.replaces(known)) {
+                            health.insert(key, record.clone());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn health(&self) -> Vec<HealthRecord> {
+        self.health.lock().unwrap().values().cloned().collect()
     }
 
     pub fn facts(&self) -> Vec<Fact> {
@@ -96,20 +122,56 @@ impl Portfolio for MemoryPortfolio {
     }
 
     async fn read(&self, view: View, span: &Span) -> Result<Vec<Customer>, PortfolioError> {
-        let inside = |id: &CustomerId| {
-            span.after.as_ref().is_none_or(|after| id > after)
-                && span.upto.as_ref().is_none_or(|upto| id <= upto)
-        };
         Ok(self
             .visible(view)
             .into_iter()
-            .filter(|(id, _)| inside(id))
+            .filter(|(id, _)| span.holds(id))
             .map(|(id, facts)| fold(id, facts))
             .collect())
     }
 
     async fn customer(&self, view: View, id: &CustomerId) -> Result<Option<Customer>, PortfolioError> {
         Ok(self.visible(view).remove(id).map(|facts| fold(id.clone(), facts)))
+    }
+
+    async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError> {
+        let known = usize::try_from(after).unwrap();
+        let new = self
+            .facts()
+            .into_iter()
+            .take(usize::try_from(view.last_fact).unwrap())
+            .skip(known);
+        let news = new.filter(|fact| fact.observed <= view.as_of && fact.body.is_news());
+        let touched: BTreeSet<CustomerId> = news.map(|fact| fact.customer).collect();
+        Ok(touched.into_iter().take(limit).collect())
+    }
+
+    async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {
+        let days: BTreeSet<Date> = self.health().into_iter().map(|record| record.day).collect();
+        Ok(days
+            .into_iter()
+            .rev()
+            .filter(|day| *day < before)
+            .take(limit)
+            .collect())
+    }
+
+    async fn health_records(&self, day: Date, span: &Span) -> Result<Vec<HealthRecord>, PortfolioError> {
+        let records = self.health().into_iter();
+        Ok(records
+            .filter(|record| record.day == day && span.holds(&record.customer))
+            .collect())
+    }
+
+    async fn health_history(
+        &self,
+        customer: &CustomerId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<HealthRecord>, PortfolioError> {
+        let records = self.health().into_iter();
+        let own = records.filter(|record| record.customer == *customer && (from..=to).contains(&record.day));
+        Ok(own.collect())
     }
 
     async fn names(&self) -> Result<Arc<NameIndex>, PortfolioError> {
@@ -135,8 +197,8 @@ pub fn ready<F: Future>(future: F) -> F::Output {
 
 /// All that a task came to: its last decision, and those of its pages before it.
 pub struct Finished {
-    pub pages: Vec<Decision<Fact>>,
-    pub decision: Decision<Fact>,
+    pub pages: Vec<Decision<Change>>,
+    pub decision: Decision<Change>,
 }
 
 impl Finished {
@@ -149,17 +211,17 @@ impl Finished {
     }
 
     /// The pages' decisions and the last one, in the order they were committed.
-    pub fn decisions(&self) -> impl Iterator<Item = &Decision<Fact>> {
+    pub fn decisions(&self) -> impl Iterator<Item = &Decision<Change>> {
         self.pages.iter().chain(std::iter::once(&self.decision))
     }
 }
 
 /// Decides once, without committing.
-pub fn decide<A: Agent<Reader, Fact>>(
+pub fn decide<A: Agent<Reader, Change>>(
     agent: &A,
     work: &Work,
     portfolio: &Arc<MemoryPortfolio>,
-) -> Decision<Fact> {
+) -> Decision<Change> {
     let reader: Reader = Arc::clone(portfolio) as Reader;
     match ready(agent.gather(work, &reader)) {
         Ok(facts) => agent.decide(work, &facts),
@@ -170,7 +232,7 @@ pub fn decide<A: Agent<Reader, Fact>>(
 }
 
 /// Takes a task to its outcome as the runtime does: pages are run and committed in order, then joined.
-pub fn run<A: Agent<Reader, Fact>>(
+pub fn run<A: Agent<Reader, Change>>(
     agent: &A,
     task: &Task,
     now: Timestamp,
@@ -183,7 +245,7 @@ pub fn run<A: Agent<Reader, Fact>>(
         joined: None,
     };
     let first = decide(agent, &work, portfolio);
-    portfolio.store(first.changes.clone());
+    portfolio.commit(&first);
     let Resolution::Wait(children) = &first.verdict else {
         return Finished {
             pages: Vec::new(),
@@ -200,7 +262,7 @@ pub fn run<A: Agent<Reader, Fact>>(
             joined: None,
         };
         let page = decide(agent, &child, portfolio);
-        portfolio.store(page.changes.clone());
+        portfolio.commit(&page);
         let Resolution::Done(report) = &page.verdict else {
             panic!("a page does not wait")
         };
@@ -209,7 +271,7 @@ pub fn run<A: Agent<Reader, Fact>>(
     }
     work.joined = Some(outcomes);
     let decision = decide(agent, &work, portfolio);
-    portfolio.store(decision.changes.clone());
+    portfolio.commit(&decision);
     Finished { pages, decision }
 }
 
@@ -231,7 +293,7 @@ pub fn outcome(work: &Work, report: Report) -> Outcome {
 }
 
 /// Everything but the outcome that a decision does, one line each.
-pub fn effects(decision: &Decision<Fact>) -> Vec<String> {
+pub fn effects(decision: &Decision<Change>) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(
         decision
@@ -239,15 +301,15 @@ pub fn effects(decision: &Decision<Fact>) -> Vec<String> {
             .iter()
             .map(|expect| format!("expects {} at {}", expect.entity, expect.version)),
     );
-    for Fact {
-        id,
-        customer,
-        observed,
-        source,
-        body,
-        ..
-    } in &decision.changes
-    {
+    for fact in decision.changes.iter().filter_map(Change::fact) {
+        let Fact {
+            id,
+            customer,
+            observed,
+            source,
+            body,
+            ..
+        } = fact;
         let body = serde_json::to_string(body).unwrap();
         lines.push(format!(
             "stores {id} of {customer} at {observed} from {source}: {body}"

@@ -20,9 +20,10 @@ use kunder_agent_core::decision::Decision;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::Report;
 use kunder_agent_core::task::Task;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
-use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::fact::CustomerId;
 
 pub use block::{
     CoordinationAsked, DeliveryClock, MissingItem, OnboardingBlock, OnboardingGroup, OnboardingItem,
@@ -68,7 +69,7 @@ impl Onboarding {
 }
 
 #[async_trait]
-impl Agent<Reader, Fact> for Onboarding {
+impl Agent<Reader, Change> for Onboarding {
     type Facts = OnboardingFacts;
 
     fn name(&self) -> AgentName {
@@ -91,7 +92,7 @@ impl Agent<Reader, Fact> for Onboarding {
         reach::reach(work, &self.zone, reader).await
     }
 
-    fn decide(&self, work: &Work, facts: &OnboardingFacts) -> Decision<Fact> {
+    fn decide(&self, work: &Work, facts: &OnboardingFacts) -> Decision<Change> {
         let customer = match facts {
             OnboardingFacts::Known(customer) => (**customer).clone(),
             OnboardingFacts::New(id) => Customer::new(id.clone(), 0),

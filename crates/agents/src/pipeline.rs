@@ -17,9 +17,10 @@ use kunder_agent_core::decision::Decision;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::Report;
 use kunder_agent_core::task::Task;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
-use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::fact::CustomerId;
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use block::{OpportunityRow, PipelineBlock, PipelinePage, PipelineRow, Standing};
@@ -126,7 +127,7 @@ impl Pipeline {
 }
 
 #[async_trait]
-impl Agent<Reader, Fact> for Pipeline {
+impl Agent<Reader, Change> for Pipeline {
     type Facts = Facts;
 
     fn name(&self) -> AgentName {
@@ -157,7 +158,7 @@ impl Agent<Reader, Fact> for Pipeline {
         }
     }
 
-    fn decide(&self, work: &Work, facts: &Facts) -> Decision<Fact> {
+    fn decide(&self, work: &Work, facts: &Facts) -> Decision<Change> {
         match facts {
             Facts::Whole { view, spans } => paging::split(NAME, PAGE, work.now, *view, spans),
             Facts::Page {

@@ -120,6 +120,14 @@ pub enum FactBody {
     },
 }
 
+impl FactBody {
+    /// Whether it says something new about the customer: what our own agents alarmed or told others of does not.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        !matches!(self, Self::Alert { .. } | Self::Told { .. })
+    }
+}
+
 /// Profile fields that the agents know.
 pub mod field {
     pub const NAME: &str = "name";

@@ -12,6 +12,7 @@ use crate::metrics::METRICS;
 mod check;
 mod compile;
 mod hysteresis;
+mod record;
 mod result;
 mod rules;
 mod scorer;
@@ -20,6 +21,7 @@ mod weighted;
 
 pub use check::{CheckContext, Measures, Override};
 pub use compile::{CompiledModel, Rule};
+pub use record::HealthRecord;
 pub use result::{
     AppliedOverride, Contribution, Freshness, HealthResult, Reading, Reason as OverrideReason, Row, State,
     Why,

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod anonymous;
+pub mod change;
 pub mod checklist;
 pub mod condition;
 pub mod customer;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::customer::Customer;
 use crate::fact::CustomerId;
+use crate::health::HealthRecord;
 use crate::names::NameIndex;
 
 /// What is read: facts observed up to `as_of`, among those numbered up to `last_fact`. Two reads of one view agree.
@@ -26,6 +28,13 @@ pub struct View {
 pub struct Span {
     pub after: Option<CustomerId>,
     pub upto: Option<CustomerId>,
+}
+
+impl Span {
+    #[must_use]
+    pub fn holds(&self, id: &CustomerId) -> bool {
+        self.after.as_ref().is_none_or(|after| id > after) && self.upto.as_ref().is_none_or(|upto| id <= upto)
+    }
 }
 
 /// A message for another process that could not be delivered, or not yet.
@@ -60,6 +69,24 @@ pub trait Portfolio: Send + Sync + 'static {
 
     /// One customer; `None` where nothing is known of it in the view.
     async fn customer(&self, view: View, id: &CustomerId) -> Result<Option<Customer>, PortfolioError>;
+
+    /// Customers with facts numbered above `after` that are in the view, in the order of their ids, at most `limit`.
+    /// What our own agents noted of a customer does not count as news of it.
+    async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError>;
+
+    /// The latest days before `before` that have health records, newest first, at most `limit`.
+    async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError>;
+
+    /// The health records of a day, of the customers of a span, in the order of their ids.
+    async fn health_records(&self, day: Date, span: &Span) -> Result<Vec<HealthRecord>, PortfolioError>;
+
+    /// The health records of one customer from one day to another, both among them, oldest first.
+    async fn health_history(
+        &self,
+        customer: &CustomerId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<HealthRecord>, PortfolioError>;
 
     /// All names known now, ready for look-up.
     async fn names(&self) -> Result<Arc<NameIndex>, PortfolioError>;

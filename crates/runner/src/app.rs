@@ -11,8 +11,8 @@ use kunder_agent_core::runtime::Runtime;
 use kunder_agents::Reader;
 
 use kunder_bus::{InProcessBus, NatsBus, NatsConfig, Serving};
+use kunder_domain::change::Change;
 use kunder_domain::definitions::Definitions;
-use kunder_domain::fact::Fact;
 use kunder_store::{DataFolder, LockError, SqliteStore};
 use tokio::sync::watch;
 
@@ -73,7 +73,7 @@ impl App {
         let runtime = Runtime::start(
             options.config.runtime(zone, payload),
             Arc::clone(&clock),
-            Arc::new(store.clone()) as Arc<dyn Journal<Fact>>,
+            Arc::new(store.clone()) as Arc<dyn Journal<Change>>,
             Arc::new(reader),
             kunder_agents::all(&definitions),
         )
@@ -105,7 +105,7 @@ impl App {
         let relay = bus.as_ref().map(|bus| {
             let relay = Relay {
                 clock: Arc::clone(&clock),
-                journal: Arc::new(store.clone()) as Arc<dyn Journal<Fact>>,
+                journal: Arc::new(store.clone()) as Arc<dyn Journal<Change>>,
                 bus: Arc::clone(bus),
                 subjects: runtime.subjects().clone(),
                 announced: runtime.announced(),

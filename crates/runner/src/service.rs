@@ -17,7 +17,7 @@ use kunder_agent_core::runtime::Runtime;
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
 use kunder_agents::commands::{Parsed, parse};
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use serde_json::Value;
 
 use crate::control::{ChatReply, EventLine, Imported, Request, Response};
@@ -34,7 +34,7 @@ const METRICS_WAIT: Duration = Duration::from_secs(30);
 /// One runtime with its store. A cheap handle.
 #[derive(Clone)]
 pub struct Service {
-    pub runtime: Runtime<Reader, Fact>,
+    pub runtime: Runtime<Reader, Change>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub facts: Arc<doctor::Setting>,
@@ -200,7 +200,7 @@ fn interpret(task: &mut Task, addressed: Option<&str>) {
 #[async_trait]
 impl Door for Service {
     fn agents(&self) -> Vec<AgentCard> {
-        let card = |agent: &Arc<dyn kunder_agent_core::agent::AnyAgent<Reader, Fact>>| AgentCard {
+        let card = |agent: &Arc<dyn kunder_agent_core::agent::AnyAgent<Reader, Change>>| AgentCard {
             name: agent.name(),
             description: agent.description().to_owned(),
             commands: agent

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::journal::{Journal, JournalError};
+use kunder_domain::change::Change;
 use kunder_domain::fact::Fact;
 use kunder_domain::portfolio::Portfolio;
 use kunder_store::SqliteStore;
@@ -11,7 +12,7 @@ pub use kunder_store::{CONFLICTS_NAMED_MAX, FactCounts, IngestReport, Sizes, art
 
 /// Everything a runner keeps.
 #[async_trait]
-pub trait Store: Journal<Fact> + Portfolio {
+pub trait Store: Journal<Change> + Portfolio {
     /// Stores facts, all or none; those whose id is known change nothing. On disk when this returns.
     async fn ingest(&self, facts: Vec<Fact>) -> Result<IngestReport, JournalError>;
 

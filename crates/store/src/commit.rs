@@ -4,12 +4,13 @@ use kunder_agent_core::decision::Expect;
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{Commit, CommitError, End};
 use kunder_agent_core::outcome::{Outcome, Status};
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::artifact::{Staged, artifact_path};
 use crate::error::Failure;
 use crate::facts::{self, FactRow};
+use crate::health::{self, HealthRow};
 use crate::letters::LetterRow;
 use crate::moment::{nanos, signed, unsigned};
 use crate::open::SqliteStore;
@@ -23,6 +24,7 @@ pub(crate) struct Prepared {
     end: PreparedEnd,
     expects: Vec<Expect>,
     facts: Vec<FactRow>,
+    health: Vec<HealthRow>,
     recorded: i64,
     follow_ups: Vec<TaskRow>,
     announcements: Vec<AnnouncementRow>,
@@ -69,7 +71,7 @@ impl Prepared {
     ///
     /// # Errors
     /// `Invalid` where it can never be stored, `Unavailable` where an artifact cannot be written now.
-    pub(crate) fn new(store: &SqliteStore, commit: Commit<Fact>) -> Result<Self, CommitError> {
+    pub(crate) fn new(store: &SqliteStore, commit: Commit<Change>) -> Result<Self, CommitError> {
         let invalid = |reason: String| CommitError::Invalid {
             task: commit.task.clone(),
             reason,
@@ -96,6 +98,7 @@ impl Prepared {
         if let Some(fact) = commit
             .changes
             .iter()
+            .filter_map(Change::fact)
             .find(|fact| fact.id.is_empty() || fact.customer.as_str().is_empty())
         {
             return Err(invalid(format!(
@@ -104,12 +107,17 @@ impl Prepared {
                 fact.customer.as_str()
             )));
         }
-        let facts = commit
-            .changes
-            .iter()
-            .map(FactRow::new)
-            .collect::<Result<_, _>>()
-            .map_err(unwritable)?;
+        let (mut facts, mut health) = (Vec::new(), Vec::new());
+        for change in &commit.changes {
+            match change {
+                Change::Fact(fact) => facts.push(FactRow::new(fact).map_err(unwritable)?),
+                Change::Health(records) => {
+                    for record in records {
+                        health.push(HealthRow::new(record).map_err(unwritable)?);
+                    }
+                }
+            }
+        }
         let follow_ups = commit
             .follow_ups
             .iter()
@@ -142,6 +150,7 @@ impl Prepared {
             end,
             expects: commit.expects,
             facts,
+            health,
             recorded: nanos(store.inner.clock.now()),
             follow_ups,
             announcements,
@@ -161,6 +170,7 @@ impl Prepared {
         }
         // Of two facts with one id the first wins: a decision is a function of its task, so the second is the same or a late repeat.
         facts::insert(connection, &self.facts, self.recorded)?;
+        health::insert(connection, &self.health)?;
         for follow_up in &self.follow_ups {
             follow_up.insert(connection)?;
         }

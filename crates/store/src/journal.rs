@@ -9,7 +9,7 @@ use kunder_agent_core::journal::{
 };
 use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use rusqlite::{Connection, params};
 
 use crate::cancel::Cancellation;
@@ -23,7 +23,7 @@ use crate::tasks::{self, RECORD, TaskRow};
 use crate::unreadable;
 
 #[async_trait]
-impl Journal<Fact> for SqliteStore {
+impl Journal<Change> for SqliteStore {
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
         let row = TaskRow::new(&task).map_err(Failure::from)?;
         let now = self.inner.clock.now();
@@ -69,7 +69,7 @@ impl Journal<Fact> for SqliteStore {
         self.inner.writer.start(task.clone(), epoch);
     }
 
-    async fn commit(&self, commit: Commit<Fact>) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit<Change>) -> Result<(), CommitError> {
         let prepared = Prepared::new(self, commit)?;
         self.write(move |connection| prepared.apply(connection)).await?;
         Ok(())

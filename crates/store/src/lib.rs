@@ -10,6 +10,7 @@ mod conversations;
 mod error;
 mod facts;
 mod folder;
+mod health;
 mod inspect;
 mod journal;
 mod letters;

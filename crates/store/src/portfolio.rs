@@ -4,13 +4,16 @@ use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::Failure;
+use crate::health;
 use crate::moment::{moment, nanos, signed, unsigned};
 use crate::open::SqliteStore;
 
@@ -43,6 +46,35 @@ impl Portfolio for SqliteStore {
     async fn customer(&self, view: View, id: &CustomerId) -> Result<Option<Customer>, PortfolioError> {
         Ok(SqliteStore::read(self, |connection| {
             customer(connection, view, id)
+        })?)
+    }
+
+    async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError> {
+        Ok(SqliteStore::read(self, |connection| {
+            health::touched(connection, view, after, limit)
+        })?)
+    }
+
+    async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {
+        Ok(SqliteStore::read(self, |connection| {
+            health::days(connection, before, limit)
+        })?)
+    }
+
+    async fn health_records(&self, day: Date, span: &Span) -> Result<Vec<HealthRecord>, PortfolioError> {
+        Ok(SqliteStore::read(self, |connection| {
+            health::records(connection, day, span)
+        })?)
+    }
+
+    async fn health_history(
+        &self,
+        customer: &CustomerId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<HealthRecord>, PortfolioError> {
+        Ok(SqliteStore::read(self, |connection| {
+            health::history(connection, customer, from, to)
         })?)
     }
 
@@ -135,7 +167,7 @@ fn fact(row: &Row<'_>) -> Result<Fact, Failure> {
 }
 
 /// The condition of a span on `column`; bounds are parameters 1 and 2, and an open one is not looked at.
-fn within(column: &str, span: &Span) -> String {
+pub(crate) fn within(column: &str, span: &Span) -> String {
     let after = if span.after.is_some() {
         format!("{column} > ?1")
     } else {

@@ -9,7 +9,11 @@ use crate::error::OpenError;
 use crate::moment::nanos;
 
 /// The migrations in their order; the first one makes version 1.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+];
 
 /// The version this build writes.
 pub(crate) const VERSION: i64 = MIGRATIONS.len() as i64;

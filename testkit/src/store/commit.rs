@@ -9,13 +9,14 @@ use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{Commit, CommitError, End, NewTask};
 use kunder_agent_core::letter::NewLetter;
 use kunder_agent_core::outcome::Outcome;
+use kunder_domain::change::Change;
 use kunder_domain::fact::Fact;
 
 use super::Memory;
 use super::tasks::State;
 
 impl Memory {
-    pub(super) fn commit(&mut self, commit: Commit<Fact>, recorded: Timestamp) -> Result<(), CommitError> {
+    pub(super) fn commit(&mut self, commit: Commit<Change>, recorded: Timestamp) -> Result<(), CommitError> {
         check_shape(&commit)?;
         let place = self.check(&commit)?;
         let Commit {
@@ -31,7 +32,12 @@ impl Memory {
         for artifact in artifacts {
             self.artifacts.insert(artifact.path, artifact.content);
         }
-        self.facts.ingest(changes, recorded);
+        for change in changes {
+            match change {
+                Change::Fact(fact) => drop(self.facts.ingest(vec![fact], recorded)),
+                Change::Health(records) => records.into_iter().for_each(|record| self.health.insert(record)),
+            }
+        }
         for follow_up in &follow_ups {
             self.tasks.insert(follow_up);
         }
@@ -90,7 +96,7 @@ impl Memory {
     }
 
     /// Whether the task is still ours, and what it rests on has not moved.
-    fn check(&self, commit: &Commit<Fact>) -> Result<usize, CommitError> {
+    fn check(&self, commit: &Commit<Change>) -> Result<usize, CommitError> {
         let task = || commit.task.clone();
         let place = self.open(&commit.task)?;
         // A task that is not running may be ended by the holder of the present lease: its deadline can pass before it was started.
@@ -128,13 +134,14 @@ impl Memory {
 }
 
 /// Whether it can be stored at all.
-fn check_shape(commit: &Commit<Fact>) -> Result<(), CommitError> {
+fn check_shape(commit: &Commit<Change>) -> Result<(), CommitError> {
     if let End::Done(outcome) = &commit.end {
         check_outcome(&commit.task, outcome)?;
     }
     let nameless = commit
         .changes
         .iter()
+        .filter_map(Change::fact)
         .find(|fact| fact.id.is_empty() || fact.customer.as_str().is_empty());
     if let Some(Fact { id, customer, .. }) = nameless {
         let reason = format!("fact {id:?} of customer {:?} has an empty id", customer.as_str());

@@ -201,6 +201,16 @@ impl Facts {
         self.customers.get_mut(id.as_str())?.read(view)
     }
 
+    pub(super) fn touched(&self, view: View, after: u64, limit: usize) -> Vec<CustomerId> {
+        let news = |stored: &Arc<Stored>| {
+            let Stored { number, fact } = &**stored;
+            *number > after && *number <= view.last_fact && fact.observed <= view.as_of && fact.body.is_news()
+        };
+        let customers = self.customers.values().map(|customer| &customer.known);
+        let touched = customers.filter(|known| known.version > after && known.facts.iter().any(news));
+        touched.map(|known| known.id.clone()).take(limit).collect()
+    }
+
     pub(super) fn names(&mut self) -> Arc<NameIndex> {
         let customers = &self.customers;
         let make = || {

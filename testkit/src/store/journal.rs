@@ -9,12 +9,12 @@ use kunder_agent_core::journal::{
 };
 use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterEnd, LetterId, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::Outcome;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 
 use super::SimStore;
 
 #[async_trait]
-impl Journal<Fact> for SimStore {
+impl Journal<Change> for SimStore {
     async fn accept(&self, task: NewTask) -> Result<Acceptance, JournalError> {
         let now = self.now();
         Ok(self.memory().tasks.accept(task, now))
@@ -28,7 +28,7 @@ impl Journal<Fact> for SimStore {
         self.memory().tasks.start(task, epoch);
     }
 
-    async fn commit(&self, commit: Commit<Fact>) -> Result<(), CommitError> {
+    async fn commit(&self, commit: Commit<Change>) -> Result<(), CommitError> {
         let recorded = self.now();
         self.memory().commit(commit, recorded)
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::CustomerId;
+use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
 
@@ -27,6 +29,27 @@ impl Portfolio for SimStore {
 
     async fn customer(&self, view: View, id: &CustomerId) -> Result<Option<Customer>, PortfolioError> {
         Ok(self.memory().facts.customer(view, id))
+    }
+
+    async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError> {
+        Ok(self.memory().facts.touched(view, after, limit))
+    }
+
+    async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {
+        Ok(self.memory().health.days(before, limit))
+    }
+
+    async fn health_records(&self, day: Date, span: &Span) -> Result<Vec<HealthRecord>, PortfolioError> {
+        Ok(self.memory().health.records(day, span))
+    }
+
+    async fn health_history(
+        &self,
+        customer: &CustomerId,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<HealthRecord>, PortfolioError> {
+        Ok(self.memory().health.history(customer, from, to))
     }
 
     async fn names(&self) -> Result<Arc<NameIndex>, PortfolioError> {

@@ -22,7 +22,7 @@ use kunder_agent_core::outcome::{Outcome, Report, Status};
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_testkit::machine::{Machine, Process, SimClock};
 use kunder_testkit::store::SimStore;
 
@@ -31,7 +31,7 @@ const STEPS_MAX: u64 = 1_000_000;
 /// Longest wait for an outcome, in virtual time.
 const WAIT: Duration = Duration::from_secs(24 * 3_600);
 
-type Decide = dyn Fn(&Work) -> Decision<Fact> + Send + Sync;
+type Decide = dyn Fn(&Work) -> Decision<Change> + Send + Sync;
 
 /// An agent whose decisions a test makes. `gather` takes `firstSeconds`, then `gatherSeconds` in steps of `stepSeconds`.
 struct Told {
@@ -42,7 +42,7 @@ struct Told {
 }
 
 #[async_trait]
-impl Agent<Reader, Fact> for Told {
+impl Agent<Reader, Change> for Told {
     type Facts = ();
 
     fn name(&self) -> AgentName {
@@ -77,7 +77,7 @@ impl Agent<Reader, Fact> for Told {
         Ok(())
     }
 
-    fn decide(&self, work: &Work, (): &()) -> Decision<Fact> {
+    fn decide(&self, work: &Work, (): &()) -> Decision<Change> {
         self.decided.fetch_add(1, Ordering::Relaxed);
         (self.decide)(work)
     }
@@ -97,7 +97,7 @@ pub struct Desk {
     pub machine: Machine,
     pub clock: Arc<SimClock>,
     pub store: SimStore,
-    pub runtime: Runtime<Reader, Fact>,
+    pub runtime: Runtime<Reader, Change>,
     pub service: Service,
     /// Decisions made by both agents.
     pub decided: Arc<AtomicU32>,
@@ -108,7 +108,7 @@ pub fn begin() -> Timestamp {
 }
 
 /// A task ends complete, whatever it is.
-pub fn done(_: &Work) -> Decision<Fact> {
+pub fn done(_: &Work) -> Decision<Change> {
     Decision::done(Report::new(Status::Complete, "done"))
 }
 
@@ -122,7 +122,7 @@ pub fn task(id: &str, command: &str, customer: Option<&str>) -> Task {
 impl Desk {
     pub fn new(
         change: impl FnOnce(&mut RuntimeConfig),
-        decide: impl Fn(&Work) -> Decision<Fact> + Send + Sync + 'static,
+        decide: impl Fn(&Work) -> Decision<Change> + Send + Sync + 'static,
     ) -> Self {
         let machine = Machine::new(7, begin(), false);
         let store = SimStore::new(machine.clock(Process(0)));
@@ -134,9 +134,9 @@ impl Desk {
     pub fn over(
         machine: &Machine,
         store: SimStore,
-        journal: Arc<dyn Journal<Fact>>,
+        journal: Arc<dyn Journal<Change>>,
         change: impl FnOnce(&mut RuntimeConfig),
-        decide: impl Fn(&Work) -> Decision<Fact> + Send + Sync + 'static,
+        decide: impl Fn(&Work) -> Decision<Change> + Send + Sync + 'static,
     ) -> Self {
         let clock = machine.clock(Process(1));
         let mut config = RuntimeConfig::default();
@@ -148,7 +148,7 @@ impl Desk {
                 decide: Arc::clone(&decide),
                 clock: Arc::clone(&clock),
                 decided: Arc::clone(&decided),
-            }) as Arc<dyn AnyAgent<Reader, Fact>>
+            }) as Arc<dyn AnyAgent<Reader, Change>>
         });
         let reader: Reader = Arc::new(store.clone());
         let started = Runtime::start(

@@ -12,7 +12,7 @@ use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{Journal, NewTask};
 use kunder_agent_core::outcome::Status;
 use kunder_agent_core::task::Locale;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_testkit::machine::{Machine, Process};
 use kunder_testkit::store::SimStore;
 use serde_json::json;
@@ -129,7 +129,7 @@ fn a_task_whose_agent_fails_each_time_leaves_a_letter_and_one_that_is_refused_no
     assert_eq!(told, ["kunder.event.first.dead-letter"]);
 }
 
-fn pages(work: &Work) -> Decision<Fact> {
+fn pages(work: &Work) -> Decision<Change> {
     match (&work.joined, number(work, "pages")) {
         (None, pages) if pages > 0 => {
             let page = |page: i64| {

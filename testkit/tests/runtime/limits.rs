@@ -7,13 +7,14 @@ use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::{Artifact, Decision, FollowUp};
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::outcome::{Outcome, Status};
+use kunder_domain::change::Change;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
 use kunder_testkit::machine::ComputeFaults;
 use serde_json::json;
 
 use crate::desk::{Desk, begin, done, number, task};
 
-fn much(work: &Work) -> Decision<Fact> {
+fn much(work: &Work) -> Decision<Change> {
     let mut decision = done(work);
     let fact = |at: i64| Fact {
         id: format!("{}/{at}", work.task.task_id),
@@ -31,7 +32,7 @@ fn much(work: &Work) -> Decision<Fact> {
         path: format!("much/{}/{at}.txt", work.task.task_id),
         content: vec![b'x'; bytes],
     };
-    decision.changes = (0..number(work, "facts")).map(fact).collect();
+    decision.changes = (0..number(work, "facts")).map(fact).map(Change::from).collect();
     decision.artifacts = (0..number(work, "files")).map(file).collect();
     for at in 0..number(work, "events") {
         decision

@@ -12,7 +12,7 @@ use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::journal::Journal;
 use kunder_agent_core::task::Instruction;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_testkit::machine::SimClock;
 use serde_json::json;
 use tokio::sync::watch;
@@ -97,7 +97,7 @@ fn relay(desk: &Desk, lane: &'static str, mood: Mood) -> (Arc<MoodyBus>, watch::
     let (stop, stopped) = watch::channel(false);
     let relay = Relay {
         clock: Arc::clone(&desk.clock) as Arc<dyn Clock>,
-        journal: Arc::new(desk.store.clone()) as Arc<dyn Journal<Fact>>,
+        journal: Arc::new(desk.store.clone()) as Arc<dyn Journal<Change>>,
         bus: Arc::clone(&bus) as Arc<dyn Bus>,
         subjects: desk.runtime.subjects().clone(),
         announced: desk.runtime.announced(),

@@ -21,7 +21,7 @@ use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agent_core::task::Task;
 use kunder_agents::Reader;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_store::SqliteStore;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -60,7 +60,7 @@ pub struct Served {
 struct Counting(Arc<Served>);
 
 #[async_trait]
-impl Agent<Reader, Fact> for Counting {
+impl Agent<Reader, Change> for Counting {
     type Facts = ();
 
     fn name(&self) -> AgentName {
@@ -84,7 +84,7 @@ impl Agent<Reader, Fact> for Counting {
         Ok(())
     }
 
-    fn decide(&self, work: &Work, (): &()) -> Decision<Fact> {
+    fn decide(&self, work: &Work, (): &()) -> Decision<Change> {
         let number = work.task.task_id.as_str().parse().expect("ids are numbers");
         self.0.by_requester[requester(number)].fetch_add(1, Ordering::Relaxed);
         self.0.decided.fetch_add(1, Ordering::Release);
@@ -95,7 +95,7 @@ impl Agent<Reader, Fact> for Counting {
 pub struct Bench {
     _folder: tempfile::TempDir,
     pub served: Arc<Served>,
-    pub runtime: Runtime<Reader, Fact>,
+    pub runtime: Runtime<Reader, Change>,
     store: SqliteStore,
 }
 
@@ -116,13 +116,13 @@ impl Bench {
             by_requester: (0..REQUESTERS).map(|_| AtomicU64::new(0)).collect(),
             gate: Semaphore::new(0),
         });
-        let agent: Arc<dyn AnyAgent<Reader, Fact>> = Arc::new(Counting(Arc::clone(&served)));
+        let agent: Arc<dyn AnyAgent<Reader, Change>> = Arc::new(Counting(Arc::clone(&served)));
         let config = RuntimeConfig {
             mailbox: MAILBOX,
             ..RuntimeConfig::default()
         };
         let reader: Reader = Arc::new(store.clone());
-        let journal: Arc<dyn Journal<Fact>> = Arc::new(store.clone());
+        let journal: Arc<dyn Journal<Change>> = Arc::new(store.clone());
         let runtime = Runtime::start(config, clock, journal, Arc::new(reader), vec![agent])
             .await
             .expect("a new store can be read");
@@ -166,7 +166,7 @@ impl Bench {
 }
 
 /// Reads a message, hands the task in and answers.
-async fn accept(runtime: &Runtime<Reader, Fact>, message: Message, told: &Sender<Told>) {
+async fn accept(runtime: &Runtime<Reader, Change>, message: Message, told: &Sender<Told>) {
     let begun = Instant::now();
     let limit = runtime.config().payload_bytes_max;
     let envelope = envelope::read(message.body.as_bytes(), limit).expect("a body of ours");

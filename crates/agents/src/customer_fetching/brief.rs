@@ -8,8 +8,8 @@ use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::outcome::{Nps, Report, Status};
 use kunder_agent_core::task::Locale;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
-use kunder_domain::fact::Fact;
 use kunder_domain::names::slug;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,7 @@ impl BriefSection {
 }
 
 /// Writes the brief, announces it and offers it to those who prepare meetings.
-pub fn brief(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Decision<Fact> {
+pub fn brief(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Decision<Change> {
     let locale = work.task.locale();
     let sheet = Sheet::new(agent, customer, moment(work, &agent.zone), locale);
     let block = BriefBlock {

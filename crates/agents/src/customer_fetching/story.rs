@@ -6,6 +6,7 @@ use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::anonymous::{self, Story, reveals};
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Label;
 use kunder_domain::fact::{Fact, FactBody};
@@ -55,7 +56,7 @@ impl StoryBlock {
 }
 
 /// Drafts the story and sends it, once for each state of the evidence.
-pub fn story(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Decision<Fact> {
+pub fn story(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Decision<Change> {
     let locale = work.task.locale();
     let today = day(moment(work, &agent.zone), &agent.zone);
     if let Some(reason) = no_success(locale, customer) {
@@ -94,7 +95,7 @@ pub fn story(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Deci
         entity: customer.id.0.clone(),
         version: customer.version,
     });
-    decision.changes.push(Fact {
+    decision.change(Fact {
         id: format!("told-story/task/{}/{}", work.task.task_id, customer.id),
         customer: customer.id.clone(),
         observed: work.now,

@@ -11,6 +11,7 @@ use kunder_agent_core::id::TaskId;
 use kunder_agent_core::outcome::Report;
 use kunder_agent_core::task::{Locale, Task};
 use kunder_domain::anonymous::reveals;
+use kunder_domain::change::Change;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::demo;
 use kunder_domain::fact::{
@@ -36,18 +37,18 @@ fn task(command: &str, about: &str) -> Task {
     task
 }
 
-fn decide(facts: Vec<Fact>, task: &Task) -> Decision<Fact> {
+fn decide(facts: Vec<Fact>, task: &Task) -> Decision<Change> {
     run(&agent(), task, now(), &MemoryPortfolio::new(facts)).decision
 }
 
-fn report(decision: &Decision<Fact>) -> &Report {
+fn report(decision: &Decision<Change>) -> &Report {
     match &decision.verdict {
         Resolution::Done(report) => report,
         Resolution::Wait(_) => panic!("a brief waits for nobody"),
     }
 }
 
-fn show(decision: &Decision<Fact>) -> String {
+fn show(decision: &Decision<Change>) -> String {
     let report = report(decision);
     let mut shown = format!("{}: {}\n", report.status.as_str(), report.summary);
     for blocker in &report.blockers {
@@ -56,7 +57,7 @@ fn show(decision: &Decision<Fact>) -> String {
     for artifact in &decision.artifacts {
         let _ = writeln!(shown, "  artifact {}", artifact.path);
     }
-    for fact in &decision.changes {
+    for fact in decision.changes.iter().filter_map(Change::fact) {
         let _ = writeln!(
             shown,
             "  fact {}: {}",

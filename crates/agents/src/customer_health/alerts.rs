@@ -6,6 +6,7 @@ use kunder_agent_core::decision::{Decision, Due, Expect, FollowUp, RequestDraft}
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::task::Instruction;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::AlertRule;
 use kunder_domain::fact::{Fact, FactBody};
@@ -55,7 +56,7 @@ impl CustomerHealth {
     /// `row` says how the customer is, `now` is the moment it is so.
     pub(super) fn change_alert(
         &self,
-        decision: &mut Decision<Fact>,
+        decision: &mut Decision<Change>,
         work: &Work,
         crossing: Crossing,
         customer: &Customer,
@@ -71,7 +72,7 @@ impl CustomerHealth {
             entity: id.to_owned(),
             version: customer.version,
         });
-        decision.changes.push(Fact {
+        decision.change(Fact {
             id: format!("{}/alert/{id}", work.task.task_id),
             customer: customer.id.clone(),
             observed: now,

@@ -5,7 +5,8 @@ use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::outcome::{Action, Nps, Report, Status};
-use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::change::Change;
+use kunder_domain::fact::CustomerId;
 use kunder_domain::metrics::day;
 use kunder_domain::portfolio::Undelivered;
 use serde_json::json;
@@ -32,7 +33,7 @@ impl CustomerHealth {
         work: &Work,
         as_of: Timestamp,
         missed: &[Undelivered],
-    ) -> Decision<Fact> {
+    ) -> Decision<Change> {
         let locale = work.task.locale();
         let pages: Pages<HealthPage> = Pages::read(work, "healthPage");
         let mut rows: Vec<HealthRow> = pages

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::{Decision, Expect, Resolution};
 use kunder_agent_core::outcome::{Report, Status};
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
-use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::fact::CustomerId;
 use kunder_domain::metrics::day;
 
 use super::alerts::Crossing;
@@ -27,7 +28,7 @@ impl CustomerHealth {
         page: &Page,
         customers: &[Customer],
         current: &BTreeMap<CustomerId, Customer>,
-    ) -> Decision<Fact> {
+    ) -> Decision<Change> {
         let (as_of, locale) = (page.view.as_of, work.task.locale());
         let mut decision = Decision::done(Report::new(Status::Complete, ""));
         let mut found = HealthPage {
@@ -63,7 +64,7 @@ impl CustomerHealth {
     }
 
     /// The commands of the log book.
-    pub(super) fn log(&self, work: &Work, customers: &[Customer]) -> Decision<Fact> {
+    pub(super) fn log(&self, work: &Work, customers: &[Customer]) -> Decision<Change> {
         let today = day(moment(work, &self.zone), &self.zone);
         let command = work.task.command().unwrap_or_default();
         if command == LIST_TODOS {
@@ -97,7 +98,7 @@ impl CustomerHealth {
     }
 
     /// Stores what was told, and closes the customer's alert where it has recovered by it.
-    fn enter(&self, work: &Work, customer: &Customer, entry: Entry) -> Decision<Fact> {
+    fn enter(&self, work: &Work, customer: &Customer, entry: Entry) -> Decision<Change> {
         let locale = work.task.locale();
         let mut report = Report::new(Status::Complete, entry.summary);
         report.sources = sources([customer]);
@@ -118,7 +119,7 @@ impl CustomerHealth {
         }
         let row = self.judge(&after, work.now, locale);
         let mut decision = Decision::done(Report::new(Status::Complete, ""));
-        decision.changes = entry.facts;
+        decision.changes = entry.facts.into_iter().map(Change::from).collect();
         if self.crossing(&after, row.known_severity(), work.now) == Some(Crossing::Recovered) {
             self.change_alert(&mut decision, work, Crossing::Recovered, &after, &row, work.now);
             let recovered = locale.pick("är inte längre i riskzonen", "is no longer at risk");

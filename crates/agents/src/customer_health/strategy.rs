@@ -230,7 +230,7 @@ impl CustomerHealth {
         &self,
         page: &Page,
         customers: &[Customer],
-    ) -> Decision<kunder_domain::fact::Fact> {
+    ) -> Decision<kunder_domain::change::Change> {
         let as_of = page.view.as_of;
         let active: Vec<&Customer> = customers.iter().filter(|customer| customer.is_active()).collect();
         let rows: Vec<_> = active
@@ -251,7 +251,11 @@ impl CustomerHealth {
         Decision::done(report)
     }
 
-    pub(super) fn join_strategy(&self, work: &Work, as_of: Timestamp) -> Decision<kunder_domain::fact::Fact> {
+    pub(super) fn join_strategy(
+        &self,
+        work: &Work,
+        as_of: Timestamp,
+    ) -> Decision<kunder_domain::change::Change> {
         let locale = work.task.locale();
         let pages: Pages<StrategyPage> = Pages::read(work, "strategyPage");
         let (mut customers, mut movement) = (CustomerCounts::default(), Movement::default());

@@ -8,6 +8,7 @@ use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::{Address, TaskId};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Locale;
+use kunder_domain::change::Change;
 use kunder_domain::checklist::Checklist;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
@@ -37,7 +38,7 @@ pub struct Case<'a> {
     source: String,
     actor: String,
     report: Report,
-    decision: Decision<Fact>,
+    decision: Decision<Change>,
     refused: bool,
 }
 
@@ -115,7 +116,7 @@ impl<'a> Case<'a> {
             body,
         };
         self.customer.learn(fact.clone());
-        self.decision.changes.push(fact);
+        self.decision.change(fact);
     }
 
     /// Notes facts, except what is known already: a message that says nothing new changes nothing.
@@ -334,7 +335,7 @@ impl<'a> Case<'a> {
     /// The decision: report, block and words as the customer will be. A rehearsal commits nothing else.
     /// The summary is a sentence without its stop; how far the checklist is follows.
     #[must_use]
-    pub fn finish_with_progress(self, summary: &str) -> Decision<Fact> {
+    pub fn finish_with_progress(self, summary: &str) -> Decision<Change> {
         let block = self.frame().block(&self.customer, &self.checklist());
         let progress = text::progress(self.locale(), &block);
         self.finish(format!("{summary}; {progress}."))
@@ -342,7 +343,7 @@ impl<'a> Case<'a> {
 
     /// As [`Case::finish_with_progress`], with a whole sentence.
     #[must_use]
-    pub fn finish(mut self, summary: String) -> Decision<Fact> {
+    pub fn finish(mut self, summary: String) -> Decision<Change> {
         let checklist = self.checklist();
         let locale = self.locale();
         let block = self.frame().block(&self.customer, &checklist);

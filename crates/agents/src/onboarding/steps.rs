@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use kunder_agent_core::decision::{Decision, FollowUp};
 use kunder_agent_core::task::Locale;
-use kunder_domain::fact::{Fact, FactBody, Service, ServiceStatus, Stage, field};
+use kunder_domain::change::Change;
+use kunder_domain::fact::{FactBody, Service, ServiceStatus, Stage, field};
 use kunder_domain::names::{fold, slug};
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use super::{intake, journey, text};
 use crate::params::{Bad, Params};
 
 /// A decision, or the failure that names the field.
-pub type Decided = Result<Decision<Fact>, Bad>;
+pub type Decided = Result<Decision<Change>, Bad>;
 
 /// The steps as messages write them.
 const STAGES: [(&str, Stage); 6] = [
@@ -25,7 +26,7 @@ const STAGES: [(&str, Stage); 6] = [
 ];
 
 /// Shows the onboarding, or starts it once (S0-16).
-pub fn onboard(mut case: Case<'_>) -> Decision<Fact> {
+pub fn onboard(mut case: Case<'_>) -> Decision<Change> {
     let before = journey::current(&case.customer).map(|current| current.done.is_some());
     if case.customer.has_left() {
         return left(case);
@@ -49,7 +50,7 @@ pub fn onboard(mut case: Case<'_>) -> Decision<Fact> {
 }
 
 /// One that has left is shown, and nothing is started: it comes back with a deal.
-fn left(mut case: Case<'_>) -> Decision<Fact> {
+fn left(mut case: Case<'_>) -> Decision<Change> {
     let (locale, name) = (case.locale(), case.customer.name().to_owned());
     case.block(match locale {
         Locale::Sv => format!("{name} har lämnat oss: en ny onboarding börjar med en vunnen affär."),

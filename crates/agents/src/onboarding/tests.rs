@@ -8,6 +8,7 @@ use kunder_agent_core::decision::{Decision, Resolution};
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::outcome::Report;
 use kunder_agent_core::task::{Locale, Task};
+use kunder_domain::change::Change;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{ContactRole, Fact, OpportunityStatus, field};
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ fn agent() -> Onboarding {
 }
 
 /// The decisions of these tasks, taken one after the other on one portfolio.
-fn decide(facts: Vec<Fact>, asks: impl IntoIterator<Item = Ask>) -> Vec<Decision<Fact>> {
+fn decide(facts: Vec<Fact>, asks: impl IntoIterator<Item = Ask>) -> Vec<Decision<Change>> {
     let portfolio = MemoryPortfolio::new(facts);
     let agent = agent();
     asks.into_iter()
@@ -72,7 +73,7 @@ fn check(facts: Vec<Fact>, asks: impl IntoIterator<Item = Ask>, expected: Expect
     expected.assert_eq(&shown.join("\n"));
 }
 
-fn report(decision: &Decision<Fact>) -> &Report {
+fn report(decision: &Decision<Change>) -> &Report {
     match &decision.verdict {
         Resolution::Done(report) => report,
         Resolution::Wait(_) => panic!("onboarding waits for nobody"),
@@ -80,7 +81,7 @@ fn report(decision: &Decision<Fact>) -> &Report {
 }
 
 /// A decision, a line each for what it says and does.
-fn show(decision: &Decision<Fact>) -> String {
+fn show(decision: &Decision<Change>) -> String {
     let report = report(decision);
     let mut shown = format!("{}: {}\n", report.status.as_str(), report.summary);
     for blocker in &report.blockers {
@@ -89,7 +90,7 @@ fn show(decision: &Decision<Fact>) -> String {
     for expect in &decision.expects {
         let _ = writeln!(shown, "  expects {} at {}", expect.entity, expect.version);
     }
-    for fact in &decision.changes {
+    for fact in decision.changes.iter().filter_map(Change::fact) {
         let body = serde_json::to_string(&fact.body).unwrap();
         let _ = writeln!(
             shown,
@@ -128,7 +129,7 @@ fn show(decision: &Decision<Fact>) -> String {
 }
 
 /// What only the kinds of things that happened tell.
-fn outline(decision: &Decision<Fact>) -> String {
+fn outline(decision: &Decision<Change>) -> String {
     let report = report(decision);
     let events: Vec<&str> = decision.events.iter().map(|event| event.kind).collect();
     let stages = decision

@@ -5,8 +5,8 @@ use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::outcome::{Action, Report, Status};
 use kunder_agent_core::task::Locale;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
-use kunder_domain::fact::Fact;
 use kunder_domain::metrics::day;
 use kunder_domain::portfolio::Undelivered;
 
@@ -27,7 +27,7 @@ const MISSED: Missed<'static> = Missed {
 };
 
 impl Pipeline {
-    pub(super) fn join(&self, work: &Work, as_of: Timestamp, missed: &[Undelivered]) -> Decision<Fact> {
+    pub(super) fn join(&self, work: &Work, as_of: Timestamp, missed: &[Undelivered]) -> Decision<Change> {
         let locale = work.task.locale();
         let mut pages: Pages<PipelinePage> = Pages::read(work, "pipelinePage");
         let found = std::mem::take(&mut pages.found);
@@ -66,7 +66,7 @@ impl Pipeline {
     }
 
     /// Answers Customer-Health's alert: what recurs and what is coming from this customer (S0-31).
-    pub(super) fn at_risk(&self, work: &Work, as_of: Timestamp, customer: &Customer) -> Decision<Fact> {
+    pub(super) fn at_risk(&self, work: &Work, as_of: Timestamp, customer: &Customer) -> Decision<Change> {
         let locale = work.task.locale();
         let flow = self.flow(customer, as_of);
         let mut row = row(customer, &flow);

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::{Decision, Resolution};
 use kunder_agent_core::outcome::{Report, Status};
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
-use kunder_domain::fact::{CustomerId, Fact};
+use kunder_domain::fact::CustomerId;
 use kunder_domain::metrics::day;
 use kunder_domain::money::{Money, Sums};
 use kunder_domain::money_flow::{MoneyFlow, OpenOpportunity};
@@ -25,7 +26,7 @@ impl Pipeline {
         page: &Page,
         customers: &[Customer],
         current: &BTreeMap<CustomerId, Customer>,
-    ) -> Decision<Fact> {
+    ) -> Decision<Change> {
         let found = self.read_page(customers, page.view.as_of);
         let mut report = Report::new(Status::Complete, format!("{} customers", found.customers.len()));
         report.sources = sources(customers);

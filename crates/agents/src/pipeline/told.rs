@@ -8,6 +8,7 @@ use kunder_agent_core::decision::{Decision, Expect, RequestDraft};
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::task::Instruction;
+use kunder_domain::change::Change;
 use kunder_domain::customer::{Customer, Sourced};
 use kunder_domain::fact::{Fact, FactBody, Opportunity};
 use serde_json::json;
@@ -57,7 +58,7 @@ impl Pipeline {
     /// Tells Sälj of every opportunity of `customer` that is new or changed, and stores that it was told.
     pub(super) fn tell(
         &self,
-        decision: &mut Decision<Fact>,
+        decision: &mut Decision<Change>,
         work: &Work,
         customer: &Customer,
         now: Timestamp,
@@ -73,7 +74,7 @@ impl Pipeline {
         });
         for one in news {
             let key = format!("{id}/{}", one.opportunity.value.key);
-            decision.changes.push(Fact {
+            decision.change(Fact {
                 id: format!("{}/told/{key}", work.task.task_id),
                 customer: customer.id.clone(),
                 observed: now,

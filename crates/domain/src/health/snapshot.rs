@@ -15,7 +15,7 @@ pub struct Snapshot {
     pub hash: String,
     pub score: Option<Exact>,
     pub state: Kept,
-    /// The contribution of each row by its name; rows of nothing are left out.
+    /// The contribution of each row by its name.
     pub rows: BTreeMap<String, Exact>,
 }
 
@@ -54,11 +54,7 @@ impl Snapshot {
     #[must_use]
     pub fn of(result: &HealthResult<'_>) -> Self {
         let mut rows: BTreeMap<String, Exact> = BTreeMap::new();
-        for row in result
-            .contributions
-            .iter()
-            .filter(|row| !row.contribution.is_zero())
-        {
+        for row in &result.contributions {
             // Two exceptions may have one id.
             let sum = rows.entry(row.row.name()).or_insert(Exact::ZERO);
             *sum = sum.plus(&row.contribution);

@@ -15,7 +15,7 @@ use kunder_agent_core::journal::{Journal, NewTask};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::runtime::{Runtime, RuntimeConfig};
 use kunder_agent_core::task::Task;
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_store::SqliteStore;
 use tokio::sync::Notify;
 
@@ -32,7 +32,7 @@ struct First {
 }
 
 #[async_trait]
-impl Agent<(), Fact> for First {
+impl Agent<(), Change> for First {
     type Facts = ();
 
     fn name(&self) -> AgentName {
@@ -58,7 +58,7 @@ impl Agent<(), Fact> for First {
         Ok(())
     }
 
-    fn decide(&self, _: &Work, (): &()) -> Decision<Fact> {
+    fn decide(&self, _: &Work, (): &()) -> Decision<Change> {
         self.told.notify_one();
         Decision::done(Report::new(Status::Complete, "begun"))
     }
@@ -106,14 +106,14 @@ async fn pass(folder: &std::path::Path) -> [Duration; 3] {
     let (begun, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
     let agents = AGENTS.map(|name| {
         let (begun, told) = (Arc::clone(&begun), Arc::clone(&told));
-        let agent: Arc<dyn AnyAgent<(), Fact>> = Arc::new(First { name, begun, told });
+        let agent: Arc<dyn AnyAgent<(), Change>> = Arc::new(First { name, begun, told });
         agent
     });
     let since = Instant::now();
     let clock = Arc::new(SystemClock::default());
     let store = SqliteStore::open(folder, Arc::clone(&clock) as _).expect("a store opens");
     let opened = since.elapsed();
-    let journal: Arc<dyn Journal<Fact>> = Arc::new(store);
+    let journal: Arc<dyn Journal<Change>> = Arc::new(store);
     let config = RuntimeConfig::default();
     let runtime = Runtime::start(config, clock, journal, Arc::new(()), agents.into());
     let runtime = runtime.await.expect("the journal can be read");

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use jiff::Timestamp;
+use jiff::civil::date;
 use kunder::store::Store;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::journal::{Commit, Journal, NewTask};
@@ -25,7 +26,7 @@ const LANES: [&str; 3] = ["events", "results", "salj"];
 const STEPS: usize = 300;
 
 /// What must have been answered and seen in the whole: scripts that are refused everywhere, or nowhere, compare nothing.
-const PARTS: [&str; 25] = [
+const PARTS: [&str; 29] = [
     "New(",
     "Known(",
     "Conflict",
@@ -51,6 +52,10 @@ const PARTS: [&str; 25] = [
     "/replay\"",
     "not taken before its deadline",
     "Found(CustomerId(\"k2\"))",
+    "Ok([2026-01-03, 2026-01-02, 2026-01-01])",
+    "state: InGrace, rows: {\"override/\\\"red\\\" one\"",
+    "state: Band(\"frisk\"), rows: {\"override/",
+    "day: 2026-01-01, at: 2026-",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,10 +158,22 @@ async fn see<B: Bench>(bench: &B, look: &Look, script: &Script) -> Vec<String> {
         told(&store.view(look.at).await),
         told(&store.spans(look.view, look.size).await),
         told(&store.read(look.view, &look.span).await),
+        told(&store.touched(look.view, look.number, look.limit).await),
         told(&store.fact_counts().await),
         told(&store.letters(look.letters).await),
         told(&store.open_letters().await),
     ];
+    let day = |number: i8| date(2026, 1, number);
+    seen.push(told(&store.health_days(day(9), look.limit).await));
+    seen.push(told(&store.health_days(day(3), usize::MAX).await));
+    for number in 1..4 {
+        seen.push(told(&store.health_records(day(number), &look.span).await));
+    }
+    for customer in 0..2 {
+        let id = CustomerId(format!("k{customer}"));
+        seen.push(told(&store.health_history(&id, day(1), day(9)).await));
+        seen.push(told(&store.health_history(&id, day(2), day(2)).await));
+    }
     for agent in AGENTS.map(AgentName::new) {
         seen.push(told(&store.queued(&agent, 0, usize::MAX, now).await));
         seen.push(told(

@@ -9,6 +9,7 @@ use kunder_agent_core::id::{AgentName, TaskId};
 use kunder_agent_core::journal::{Acceptance, Commit, CommitError, End, Journal, NewTask, TaskRecord};
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
 use kunder_agent_core::task::Task;
+use kunder_domain::change::Change;
 use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
 
 use crate::clock::TestClock;
@@ -76,7 +77,7 @@ pub fn outcome(text: &str, status: Status) -> Outcome {
     }
 }
 
-pub fn commit(text: &str, epoch: u64, end: End) -> Commit<Fact> {
+pub fn commit(text: &str, epoch: u64, end: End) -> Commit<Change> {
     Commit {
         task: id(text),
         epoch,
@@ -91,11 +92,11 @@ pub fn commit(text: &str, epoch: u64, end: End) -> Commit<Fact> {
 }
 
 /// A commit that ends a task as complete.
-pub fn done(text: &str, epoch: u64) -> Commit<Fact> {
+pub fn done(text: &str, epoch: u64) -> Commit<Change> {
     commit(text, epoch, End::Done(Box::new(outcome(text, Status::Complete))))
 }
 
-pub fn wait(text: &str, epoch: u64, children: Vec<NewTask>) -> Commit<Fact> {
+pub fn wait(text: &str, epoch: u64, children: Vec<NewTask>) -> Commit<Change> {
     commit(text, epoch, End::Wait(children))
 }
 
@@ -166,7 +167,7 @@ pub async fn accept_new<B: Bench>(bench: &B, task: NewTask) -> TaskRecord {
 }
 
 /// Starts and commits, as the runtime does.
-pub async fn run<B: Bench>(bench: &B, commit: Commit<Fact>) -> Result<(), CommitError> {
+pub async fn run<B: Bench>(bench: &B, commit: Commit<Change>) -> Result<(), CommitError> {
     bench.store().start(&commit.task, commit.epoch);
     bench.store().commit(commit).await
 }

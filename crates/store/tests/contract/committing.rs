@@ -24,7 +24,7 @@ pub async fn a_commit_stores_everything<B: Bench>() {
     let epoch = bench.store().recover().await.unwrap();
     accept(&bench, &["a"]).await;
     let mut all = done("a", epoch);
-    all.changes = vec![named("f1", "k1", "2026-01-01T00:00:00Z", "Föreningen Åsen")];
+    all.changes = vec![named("f1", "k1", "2026-01-01T00:00:00Z", "Föreningen Åsen").into()];
     all.follow_ups = vec![new_task("next")];
     all.announcements = vec![announcement("results", AnnouncementKind::Result, "m1")];
     all.artifacts = vec![Artifact {
@@ -53,7 +53,7 @@ pub async fn a_refused_commit_leaves_nothing<B: Bench>() {
     accept(&bench, &["a"]).await;
     let mut refused = done("a", epoch);
     refused.expects = vec![expect("k1", 7)];
-    refused.changes = vec![named("f1", "k1", "2026-01-01T00:00:00Z", "Åsen")];
+    refused.changes = vec![named("f1", "k1", "2026-01-01T00:00:00Z", "Åsen").into()];
     refused.follow_ups = vec![new_task("next")];
     refused.announcements = vec![announcement("results", AnnouncementKind::Result, "m1")];
     refused.artifacts = vec![Artifact {
@@ -155,8 +155,8 @@ pub async fn known_facts_change_no_version<B: Bench>() {
     let mut repeat = done("a", epoch);
     // The second one has another content: the first wins, and the commit is taken.
     repeat.changes = vec![
-        named("f1", "k1", "2026-01-01T00:00:00Z", "Åsen"),
-        named("f1", "k1", "2026-01-01T00:00:00Z", "Annan"),
+        named("f1", "k1", "2026-01-01T00:00:00Z", "Åsen").into(),
+        named("f1", "k1", "2026-01-01T00:00:00Z", "Annan").into(),
     ];
     run(&bench, repeat).await.unwrap();
     let mut unmoved = done("b", epoch);
@@ -217,7 +217,7 @@ pub async fn an_impossible_commit_is_invalid<B: Bench>() {
     let strangers = commit("a", epoch, End::Done(Box::new(outcome("b", Status::Complete))));
     let unknown = done("never", epoch);
     let mut nameless = done("a", epoch);
-    nameless.changes = vec![named("", "k1", "2026-01-01T00:00:00Z", "Åsen")];
+    nameless.changes = vec![named("", "k1", "2026-01-01T00:00:00Z", "Åsen").into()];
     for commit in [strangers, unknown, nameless] {
         let error = bench.store().commit(commit).await.unwrap_err();
         assert!(matches!(error, CommitError::Invalid { .. }), "{error:?}");

@@ -1,6 +1,7 @@
 //! Alerts: raised once, closed when recovered, never by a rehearsal (S0-31).
 
 use super::*;
+use kunder_domain::fact::Fact;
 
 /// S0-31.
 #[test]
@@ -85,9 +86,9 @@ fn a_page_decides_alike_however_often_it_is_delivered() {
     );
     assert_eq!(effects(&one), effects(&other));
     assert!(!effects(&one).is_empty());
-    portfolio.store(one.changes.clone());
+    portfolio.commit(&one);
     let before = portfolio.facts().len();
-    portfolio.store(other.changes);
+    portfolio.commit(&other);
     assert_eq!(
         portfolio.facts().len(),
         before,
@@ -119,7 +120,7 @@ fn checks_side_by_side_raise_an_alert_once() {
     let (one, other) = (page_of(&portfolio, "t1", 0), page_of(&portfolio, "t2", 0));
     let decision = decide(&agent(), &one, &portfolio);
     assert_eq!(decision.events.len(), 1);
-    portfolio.store(decision.changes);
+    portfolio.commit(&decision);
     let decision = decide(&agent(), &other, &portfolio);
     assert_eq!(effects(&decision), [""; 0]);
 }
@@ -129,7 +130,7 @@ fn checks_side_by_side_raise_an_alert_once() {
 fn a_check_that_was_overtaken_changes_no_alert() {
     let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(91)]));
     let (earlier, later) = (page_of(&portfolio, "t1", 1), page_of(&portfolio, "t2", 2));
-    portfolio.store(decide(&agent(), &later, &portfolio).changes);
+    portfolio.commit(&decide(&agent(), &later, &portfolio));
     assert_eq!(
         effects(&decide(&agent(), &earlier, &portfolio)),
         [""; 0],
@@ -140,7 +141,7 @@ fn a_check_that_was_overtaken_changes_no_alert() {
     let (earlier, later) = (page_of(&portfolio, "t3", 3), page_of(&portfolio, "t4", 4));
     let decision = decide(&agent(), &later, &portfolio);
     assert_eq!(decision.events[0].kind, "recovered");
-    portfolio.store(decision.changes);
+    portfolio.commit(&decision);
     assert_eq!(
         effects(&decide(&agent(), &earlier, &portfolio)),
         [""; 0],

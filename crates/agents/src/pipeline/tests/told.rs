@@ -80,7 +80,7 @@ fn an_analysis_that_was_overtaken_tells_nothing() {
     let (earlier, later) = (page_of("t1", 1), page_of("t2", 2));
     let decision = decide(&agent(), &later, &portfolio);
     assert_eq!(decision.events.len(), 1);
-    portfolio.store(decision.changes);
+    portfolio.commit(&decision);
     assert_eq!(effects(&decide(&agent(), &earlier, &portfolio)), [""; 0]);
 }
 
@@ -157,7 +157,7 @@ fn a_page_decides_alike_however_often_it_is_delivered() {
     );
     assert_eq!(effects(&one), effects(&other));
     assert_eq!(one.events.len(), 2);
-    portfolio.store(one.changes);
+    portfolio.commit(&one);
     assert_eq!(
         effects(&decide(&agent(), &page, &portfolio)),
         [""; 0],

@@ -1,6 +1,7 @@
 //! The operations: seeded, over few ids, so that they meet.
 
 use jiff::Timestamp;
+use jiff::civil::date;
 use kunder::store::Store;
 use kunder_agent_core::bus::{Announcement, AnnouncementKind};
 use kunder_agent_core::decision::{Artifact, Expect};
@@ -9,7 +10,10 @@ use kunder_agent_core::journal::{Commit, End, NewTask};
 use kunder_agent_core::letter::{LetterEnd, LetterId, LetterKind, LetterQuery, NewLetter};
 use kunder_agent_core::outcome::{Outcome, Status};
 use kunder_agent_core::task::Locale;
+use kunder_domain::change::Change;
+use kunder_domain::exact::Exact;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
+use kunder_domain::health::{HealthRecord, Kept, Snapshot};
 use kunder_domain::portfolio::{Span, View};
 
 use super::{AGENTS, LANES};
@@ -24,7 +28,7 @@ pub enum Step {
     Accept(Box<NewTask>),
     Recover,
     Start(TaskId, u64),
-    Commit(Box<Commit<Fact>>),
+    Commit(Box<Commit<Change>>),
     Cancel(TaskId, Box<Outcome>, Vec<Announcement>, Option<NewLetter>),
     Sending(&'static str, u64),
     Announced(&'static str, u64),
@@ -209,7 +213,7 @@ impl Script {
         (0..self.random.below(4)).map(|_| self.task()).collect()
     }
 
-    async fn commit<S: Store>(&mut self, store: &S) -> Commit<Fact> {
+    async fn commit<S: Store>(&mut self, store: &S) -> Commit<Change> {
         let task = self.any();
         let end = if self.one_in(3) {
             End::Wait(self.tasks())
@@ -233,7 +237,11 @@ impl Script {
             commit.expects.push(Expect { entity, version });
         }
         if self.one_in(2) {
-            commit.changes = self.facts();
+            commit.changes = self.facts().into_iter().map(Change::from).collect();
+        }
+        if self.one_in(2) {
+            let records = (0..=self.random.below(3)).map(|_| self.record());
+            commit.changes.push(Change::Health(records.collect()));
         }
         if self.one_in(3) {
             commit.follow_ups = self.tasks();
@@ -260,6 +268,39 @@ impl Script {
             });
         }
         commit
+    }
+
+    /// Over few customers and days, so that records replace each other.
+    fn record(&mut self) -> HealthRecord {
+        let exact = |random: &mut Random| {
+            let over = random.below(200) as i64 - 50;
+            Exact::fraction(over, 1 + random.below(4) as i64).unwrap()
+        };
+        let states = [
+            Kept::Band("frisk".to_owned()),
+            Kept::NotScored,
+            Kept::Unclassified,
+            Kept::InGrace,
+        ];
+        let rows = ["usage/logins", "support/sentiment", "override/\"red\" one"];
+        let first = self.random.below(3) as usize;
+        HealthRecord {
+            customer: CustomerId(format!("k{}", self.random.below(6))),
+            day: date(2026, 1, 1 + self.random.below(3) as i8),
+            at: after(self.random.below(3) as i64),
+            last_fact: self.random.below(3),
+            snapshot: Snapshot {
+                model: "test/health".to_owned(),
+                version: 1 + self.random.below(2) as u32,
+                hash: format!("h{}", self.random.below(2)),
+                score: self.one_in(2).then(|| exact(&mut self.random)),
+                state: states[self.random.below(4) as usize].clone(),
+                rows: rows[first..]
+                    .iter()
+                    .map(|name| ((*name).to_owned(), exact(&mut self.random)))
+                    .collect(),
+            },
+        }
     }
 
     /// Mostly one that nobody has set aside before.

@@ -38,7 +38,7 @@ async fn fill(bench: &SqliteBench) {
     timer.warnings = vec!["`TaskId` lästes som `taskId`".to_owned()];
     accept_new(bench, timer).await;
     let mut all = done("done", epoch);
-    all.changes = vec![named("f2", "k2", "2026-01-02T00:00:00Z", "Öns förening")];
+    all.changes = vec![named("f2", "k2", "2026-01-02T00:00:00Z", "Öns förening").into()];
     all.announcements = vec![
         announcement("events", AnnouncementKind::Event, "m1"),
         announcement("salj", AnnouncementKind::Request, "m2"),

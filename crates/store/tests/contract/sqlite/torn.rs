@@ -11,7 +11,7 @@ use std::sync::Arc;
 use kunder_agent_core::bus::AnnouncementKind;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::journal::{Commit, Journal, JournalError};
-use kunder_domain::fact::Fact;
+use kunder_domain::change::Change;
 use kunder_domain::portfolio::{Portfolio, PortfolioError};
 use kunder_store::{OpenError, SqliteStore};
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ impl Story {
     }
 
     /// Starts and commits, with the state between.
-    async fn run(&mut self, commit: Commit<Fact>) {
+    async fn run(&mut self, commit: Commit<Change>) {
         self.bench.store().start(&commit.task, commit.epoch);
         self.bench.store().set_meta("started", "yes").await.unwrap();
         self.keep().await;
@@ -108,7 +108,7 @@ impl Story {
         }
         let mut commit = done(&name("task"), epoch);
         let fact = named(&name("f"), &name("k"), "2026-01-01T00:00:00Z", "Åsens förening");
-        commit.changes = vec![fact];
+        commit.changes = vec![fact.into()];
         let mut large = announcement("salj", AnnouncementKind::Request, &name("m"));
         // Long enough for pages of its own, which hold nothing that SQLite could check.
         large.body = number.to_le_bytes().repeat(1_500);

@@ -1,0 +1,38 @@
+//! What a decision may change in the store: facts that become known, and health as it was said on a day.
+
+use crate::fact::Fact;
+use crate::health::HealthRecord;
+
+/// One change, committed with the decision it belongs to or not at all.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all changes are facts")]
+pub enum Change {
+    /// Appended; one whose id is known changes nothing.
+    Fact(Fact),
+    /// Each takes the place of an older record of the same customer and day.
+    Health(Vec<HealthRecord>),
+}
+
+impl Change {
+    #[must_use]
+    pub fn fact(&self) -> Option<&Fact> {
+        match self {
+            Self::Fact(fact) => Some(fact),
+            Self::Health(_) => None,
+        }
+    }
+
+    /// The facts among changes, in their order.
+    pub fn facts(changes: impl IntoIterator<Item = Self>) -> impl Iterator<Item = Fact> {
+        changes.into_iter().filter_map(|change| match change {
+            Self::Fact(fact) => Some(fact),
+            Self::Health(_) => None,
+        })
+    }
+}
+
+impl From<Fact> for Change {
+    fn from(fact: Fact) -> Self {
+        Self::Fact(fact)
+    }
+}
