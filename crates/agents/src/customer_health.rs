@@ -4,9 +4,12 @@ mod alerts;
 mod check;
 mod explain;
 mod join;
+mod kpi;
+mod kpi_words;
 mod logbook;
 mod page;
 mod rows;
+mod stated_nps;
 mod strategy;
 mod todos;
 mod words;
@@ -31,6 +34,7 @@ use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
 pub use explain::{Explanation, HealthBlock};
+pub use kpi::{KpiBlock, KpiCadence, KpiDays, KpiDirection, KpiPart, KpiRow, KpiState, KpiTarget, KpiTrend};
 pub use rows::{AT_RISK, HealthPage, HealthRow, LastContact, SuggestedContact};
 pub use strategy::{Expansion, GrowthGoal, Movement, Retention, StrategyMetrics, StrategyPage};
 pub use todos::TodoRow;
@@ -50,6 +54,8 @@ const MEETING_PROTOCOL: &str = "meeting-protocol";
 const ADD_TODO: &str = "add-todo";
 const FINISH_TODO: &str = "finish-todo";
 const LIST_TODOS: &str = "list-todos";
+const KPI: &str = "kpi";
+const KPI_PAGE: &str = "kpi-page";
 const EXPLAIN: &str = "explain-health";
 
 /// Tells which customers need a contact, and why.
@@ -68,6 +74,12 @@ pub enum Facts {
         page: Page,
         customers: Vec<Customer>,
         current: BTreeMap<CustomerId, Customer>,
+    },
+    /// One page of KPIs, and its customers as they were when they are compared with.
+    Kpis {
+        page: Page,
+        customers: Vec<Customer>,
+        before: Vec<Customer>,
     },
     /// The pages' outcomes are there.
     Joined {
@@ -190,6 +202,7 @@ impl Agent<Reader, Change> for CustomerHealth {
             FINISH_TODO,
             LIST_TODOS,
             STRATEGY,
+            KPI,
         ]
     }
 
@@ -205,7 +218,8 @@ impl Agent<Reader, Change> for CustomerHealth {
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
         match work.task.command().unwrap_or(HEALTH_CHECK) {
             EXPLAIN => self.explained(work, reader).await,
-            HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
+            HEALTH_CHECK | STRATEGY | KPI => self.whole(work, reader).await,
+            KPI_PAGE => self.kpi_facts(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,
             LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO => self.one(work, reader).await,
             FINISH_TODO | LIST_TODOS => self.one_or_all(work, reader).await,
@@ -219,7 +233,11 @@ impl Agent<Reader, Change> for CustomerHealth {
         let is_strategy = matches!(work.task.command(), Some(STRATEGY | STRATEGY_PAGE));
         match facts {
             Facts::Whole { view, spans } => {
-                let pages = if is_strategy { STRATEGY_PAGE } else { HEALTH_PAGE };
+                let pages = match work.task.command() {
+                    Some(STRATEGY) => STRATEGY_PAGE,
+                    Some(KPI) => KPI_PAGE,
+                    _ => HEALTH_PAGE,
+                };
                 paging::split(NAME, pages, work.now, *view, spans)
             }
             Facts::Page { page, customers, .. } if is_strategy => self.strategy_page(page, customers),
@@ -228,6 +246,12 @@ impl Agent<Reader, Change> for CustomerHealth {
                 customers,
                 current,
             } => self.health_page(work, page, customers, current),
+            Facts::Kpis {
+                page,
+                customers,
+                before,
+            } => self.kpi_page(page, customers, before),
+            Facts::Joined { as_of, .. } if work.task.command() == Some(KPI) => self.join_kpis(work, *as_of),
             Facts::Joined { as_of, .. } if is_strategy => self.join_strategy(work, *as_of),
             Facts::Joined { as_of, undelivered } => self.join_health(work, *as_of, undelivered),
             Facts::Explained(explained) => Decision::done(self.explain(explained)),

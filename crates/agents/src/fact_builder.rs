@@ -205,6 +205,10 @@ impl Build {
         self.fact(days_ago, FactBody::Survey { score, comment: None })
     }
 
+    pub fn survey_sent(self, days_ago: i64) -> Self {
+        self.fact(days_ago, FactBody::SurveySent { name: None })
+    }
+
     pub fn stage(self, days_ago: i64, stage: Stage) -> Self {
         self.fact(
             days_ago,

@@ -275,7 +275,10 @@ impl Customer {
     pub fn became_active(&self) -> Option<Timestamp> {
         match self.statuses.first() {
             Some(first) if first.value == PROSPECT => {
-                let won = self.statuses.iter().find(|status| is_customer(Some(&status.value)));
+                let won = self
+                    .statuses
+                    .iter()
+                    .find(|status| is_customer(Some(&status.value)));
                 won.map(|status| status.observed)
             }
             _ => self.first_observed,

@@ -13,6 +13,8 @@ mod error;
 mod file;
 mod health_file;
 mod kpi_file;
+#[cfg(test)]
+mod kpi_tests;
 mod lint;
 mod load;
 mod metric_file;
@@ -31,7 +33,8 @@ pub use health_file::{
     Input, Linear, Missing, ModelKind, OverrideRule, RuleMissing, Stale, UNCLASSIFIED, When,
 };
 pub use kpi_file::{
-    Bound, Cadence, ClockHours, Compute, Kpi, KpiFold, KpiWindow, Kpis, Milestone, Target, TimeUnit, Under, Who,
+    Bound, Cadence, ClockHours, Compute, Kpi, KpiFold, KpiWindow, Kpis, Milestone, Target, TimeUnit, Under,
+    Who,
 };
 pub use lint::trigger as trigger_clash;
 pub use metric_file::{Direction, Fold, FoldKind, MetricDefinition, MetricFile, MetricSource};

@@ -54,7 +54,11 @@ impl<'a> KpiEngine<'a> {
     /// The moments of the mean health score, now and compared with; `None` where no KPI asks for it.
     #[must_use]
     pub fn health_moments(&self) -> Option<[Timestamp; 2]> {
-        let kpi = self.kpis.kpis.iter().find(|kpi| kpi.compute == Compute::MeanHealth)?;
+        let kpi = self
+            .kpis
+            .kpis
+            .iter()
+            .find(|kpi| kpi.compute == Compute::MeanHealth)?;
         let [_, before] = self.windows(kpi);
         Some([self.as_of, before.end - jiff::SignedDuration::from_nanos(1)])
     }
@@ -93,7 +97,11 @@ impl<'a> KpiEngine<'a> {
                 None => tally.count(tally::APART, 1),
             }
         }
-        let asking = self.kpis.kpis.iter().filter(|kpi| kpi.compute == Compute::MeanHealth);
+        let asking = self
+            .kpis
+            .kpis
+            .iter()
+            .filter(|kpi| kpi.compute == Compute::MeanHealth);
         for kpi in asking {
             if let Some(known) = tallies.entry(kpi.id.clone()).or_default().get_mut(moment) {
                 known.merge(&tally);

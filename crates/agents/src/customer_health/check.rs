@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use jiff::Timestamp;
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
+use kunder_domain::exact::Exact;
 use kunder_domain::fact::{Contact, ContactRole};
 use kunder_domain::health::{HealthResult, Row, Rule, Snapshot};
 use kunder_domain::measuring::Measured;
@@ -117,6 +118,12 @@ impl CustomerHealth {
             }
         }
         reasons
+    }
+
+    /// The score alone; `None` where the model gives none, or cannot for this customer.
+    pub(super) fn score(&self, customer: &Customer, as_of: Timestamp) -> Option<Exact> {
+        let measured = self.measured(customer, as_of);
+        self.result(&self.model, customer, &measured, as_of, None).score
     }
 
     /// The severity alone; `None` where the customer is in no band.

@@ -14,7 +14,7 @@ use super::alerts::Crossing;
 use super::logbook::{self, Entry};
 use super::rows::HealthPage;
 use super::todos::{self, Finish};
-use super::{ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, strategy};
+use super::{ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL};
 use crate::asked::moment;
 use crate::evidence::sources;
 use crate::paging::Page;
@@ -53,7 +53,7 @@ impl CustomerHealth {
                 }
                 row.open_alert = crossing.map_or(row_now.open_alert, |crossing| crossing == Crossing::Opened);
             }
-            found.answers.extend(strategy::answers(customer, as_of));
+            found.answers.extend(self.answers(customer, as_of));
             found.rows.push(row);
         }
         let mut report = Report::new(Status::Complete, format!("{} customers", found.rows.len()));

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod explain;
+mod kpi;
 mod log_book;
 mod strategy;
 

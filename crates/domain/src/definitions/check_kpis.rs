@@ -41,7 +41,11 @@ fn words(kpi: &Kpi, faults: &mut Faults<'_>) {
     let is_name = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
     if !kpi.id.chars().all(is_name) || !kpi.id.starts_with(|letter: char| letter.is_ascii_lowercase()) {
         let what = format!("the KPI {:?} has no plain name", kpi.id);
-        faults.add(&at(&word, &kpi.id), what, "write small letters of a to z, digits and `_`");
+        faults.add(
+            &["kpis:", &word],
+            what,
+            "write small letters of a to z, digits and `_`",
+        );
     }
     faults.label(&at(&word, "label:"), &kpi.label);
     for (key, text) in [("unit:", &kpi.unit), ("source:", &kpi.source)] {
@@ -68,7 +72,10 @@ fn target(kpi: &Kpi, faults: &mut Faults<'_>) {
     let path = at(&word, "target:");
     let Some(bound) = target.bound else {
         let what = format!("the target of {:?} has no direction", kpi.id);
-        let mend = format!("write `target: {{ at_least: {0} }}`, or at_most, above or below", target.value);
+        let mend = format!(
+            "write `target: {{ at_least: {0} }}`, or at_most, above or below",
+            target.value
+        );
         return faults.add(&path, what, &mend);
     };
     if matches!(kpi.compute, Compute::Growth { .. }) {
@@ -83,7 +90,10 @@ fn target(kpi: &Kpi, faults: &mut Faults<'_>) {
         Bound::AtMost | Bound::Below => false,
     };
     if kpi.compute.is_share() && !can_grow && beyond {
-        let what = format!("the target of {:?} cannot be reached: a share is at most 100 percent", kpi.id);
+        let what = format!(
+            "the target of {:?} cannot be reached: a share is at most 100 percent",
+            kpi.id
+        );
         faults.add(&path, what, "write it in percent, below 100");
     }
 }
@@ -94,7 +104,7 @@ fn window(kpi: &Kpi, faults: &mut Faults<'_>) {
     let Some(window) = kpi.window else {
         let what = format!("the KPI {:?} has no window", kpi.id);
         let mend = "write `window: moment`, `month`, `year` or `{ days: 30 }`";
-        return faults.add(&at(&word, &kpi.id), what, mend);
+        return faults.add(&["kpis:", &word], what, mend);
     };
     let path = at(&word, "window:");
     let (fits, mend) = match &kpi.compute {
@@ -102,9 +112,10 @@ fn window(kpi: &Kpi, faults: &mut Faults<'_>) {
             (window == Moment, "it tells a state: write `window: moment`")
         }
         Compute::Growth { .. } => (window == Year, "its goal is for the year: write `window: year`"),
-        Compute::Ltv { .. } | Compute::LtvToCac { .. } => {
-            (window == Month, "it rests on a month's churn: write `window: month`")
-        }
+        Compute::Ltv { .. } | Compute::LtvToCac { .. } => (
+            window == Month,
+            "it rests on a month's churn: write `window: month`",
+        ),
         Compute::CustomerRetention
         | Compute::LogoChurn
         | Compute::RevenueChurn
@@ -140,7 +151,7 @@ fn numbers(kpi: &Kpi, faults: &mut Faults<'_>) {
         if !(least..=DAYS_MAX).contains(&days) {
             let what = format!("{key} of {:?} is {days}", kpi.id);
             let mend = format!("write a whole number from {least} to {DAYS_MAX}");
-            faults.add(&at(&word, key), what, &mend);
+            faults.add(&at(&word, &format!("{key}:")), what, &mend);
         }
     };
     match &kpi.compute {
@@ -153,8 +164,11 @@ fn numbers(kpi: &Kpi, faults: &mut Faults<'_>) {
             if let Some(within) = within_days {
                 days("within_days", *within, 0);
                 if within > eligible_days {
-                    let what = format!("{:?} counts who still has time: within_days is above eligible_days", kpi.id);
-                    faults.add(&at(&word, "within_days"), what, "write at most eligible_days");
+                    let what = format!(
+                        "{:?} counts who still has time: within_days is above eligible_days",
+                        kpi.id
+                    );
+                    faults.add(&at(&word, "within_days:"), what, "write at most eligible_days");
                 }
             }
         }
@@ -163,7 +177,7 @@ fn numbers(kpi: &Kpi, faults: &mut Faults<'_>) {
             for (key, value) in [("baseline", *baseline), ("per_year", *per_year)] {
                 if value > CUSTOMERS_MAX {
                     let what = format!("{key} of {:?} is {value}", kpi.id);
-                    faults.add(&at(&word, key), what, "write at most 1000000");
+                    faults.add(&at(&word, &format!("{key}:")), what, "write at most 1000000");
                 }
             }
         }
@@ -172,14 +186,14 @@ fn numbers(kpi: &Kpi, faults: &mut Faults<'_>) {
             margin: Some(margin), ..
         } if margin.0 <= Decimal::ZERO || margin.0 > Decimal::ONE => {
             let what = format!("the margin of {:?} is {margin}", kpi.id);
-            faults.add(&at(&word, "margin"), what, "write a share above 0 and at most 1");
+            faults.add(&at(&word, "margin:"), what, "write a share above 0 and at most 1");
         }
         Compute::Ratio {
             under: Under::Newest(names),
             ..
         } if names.is_empty() => {
             let what = format!("{:?} is divided by nothing", kpi.id);
-            faults.add(&at(&word, "newest"), what, "name a measurement");
+            faults.add(&at(&word, "newest:"), what, "name a measurement");
         }
         _ => {}
     }
@@ -199,12 +213,16 @@ fn milestones(kpi: &Kpi, faults: &mut Faults<'_>) {
     };
     if reaches == Some(begins) {
         let what = format!("{:?} begins with what is to be reached", kpi.id);
-        faults.add(&at(&word, "reaches"), what, "name two different milestones");
+        faults.add(&at(&word, "reaches:"), what, "name two different milestones");
     }
     let of_users = !matches!(who, Who::Customers);
     let is_measured = |milestone: &Milestone| matches!(milestone, Milestone::Measurement(_));
     if of_users && ![Some(begins), reaches].into_iter().flatten().all(is_measured) {
         let what = format!("{:?} counts users by what is known of customers only", kpi.id);
-        faults.add(&at(&word, "who"), what, "use milestones `{ measurement: NAME }`, or count customers");
+        faults.add(
+            &at(&word, "who:"),
+            what,
+            "use milestones `{ measurement: NAME }`, or count customers",
+        );
     }
 }

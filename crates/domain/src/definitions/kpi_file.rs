@@ -270,9 +270,9 @@ impl Compute {
             }
             Self::Ratio { over, under } => match under {
                 Under::Sum(under) => vec![over, under],
-                Under::Newest(names) => {
-                    std::iter::once(over.as_str()).chain(names.iter().map(String::as_str)).collect()
-                }
+                Under::Newest(names) => std::iter::once(over.as_str())
+                    .chain(names.iter().map(String::as_str))
+                    .collect(),
             },
             Self::Resolution { hours: metric, .. } | Self::Measurement { metric, .. } => vec![metric],
         }

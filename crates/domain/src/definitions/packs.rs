@@ -14,10 +14,14 @@ pub struct Pack {
 }
 
 macro_rules! pack {
-    ($name:literal) => {
+    ($name:literal $(, $more:literal)*) => {
         Pack {
             name: $name,
             files: &[
+                $((
+                    $more,
+                    include_str!(concat!("../../../../definitions/", $name, "/", $more)),
+                ),)*
                 (
                     "health.yaml",
                     include_str!(concat!("../../../../definitions/", $name, "/health.yaml")),
@@ -41,10 +45,10 @@ pub const PACKS: &[Pack] = &[
         name: "satori",
         files: SHIPPED,
     },
-    pack!("boekhouding"),
-    pack!("account-intelligence"),
-    pack!("response"),
-    pack!("deltagarportalen"),
+    pack!("boekhouding", "kpis.yaml"),
+    pack!("account-intelligence", "kpis.yaml"),
+    pack!("response", "kpis.yaml"),
+    pack!("deltagarportalen", "kpis.yaml"),
     pack!("gitlab"),
     pack!("posthog"),
 ];

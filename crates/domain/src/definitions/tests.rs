@@ -277,8 +277,8 @@ fn the_other_files_are_checked() {
     );
     check(
         "kpis.yaml",
-        "customers_baseline: 15",
-        "customers_baseline: [15",
+        "baseline: 15",
+        "baseline: [15",
         expect![
             "kpis.yaml:6: expected string scalar; write the file as its schema says; `definitions/satori` has an example of each"
         ],

@@ -57,12 +57,7 @@ fn positive<'a>(
 }
 
 /// When a customer, or each of its users, reached a milestone first.
-fn reached<'a>(
-    customer: &'a Customer,
-    milestone: &Milestone,
-    of_users: bool,
-    end: Timestamp,
-) -> Moments<'a> {
+fn reached<'a>(customer: &'a Customer, milestone: &Milestone, of_users: bool, end: Timestamp) -> Moments<'a> {
     let at = match milestone {
         Milestone::Customer => customer.became_active(),
         Milestone::Onboarding => customer.onboardings.first().map(|started| started.observed),
@@ -141,7 +136,10 @@ impl Cohort<'_> {
 
     pub fn retention(&self, tally: &mut Tally, customer: &Customer, active: &str, on_day: i64) {
         let end = self.window.end;
-        tally.count(FED, fed(customer, &Milestone::Measurement(active.to_owned()), end));
+        tally.count(
+            FED,
+            fed(customer, &Milestone::Measurement(active.to_owned()), end),
+        );
         let began = self.eligible(tally, customer, on_day);
         // Whether each was active on the day, and on it or later.
         let mut stayed: BTreeMap<Option<&str>, (bool, bool)> = BTreeMap::new();

@@ -9,7 +9,11 @@ use crate::definitions::Under;
 use crate::fact::{Measurement, Reading};
 
 /// The readings of a metric in a window.
-pub(super) fn within<'a>(customer: &'a Customer, metric: &str, window: &Window) -> &'a [Sourced<Measurement>] {
+pub(super) fn within<'a>(
+    customer: &'a Customer,
+    metric: &str,
+    window: &Window,
+) -> &'a [Sourced<Measurement>] {
     let known = customer.measurements.get(metric).map_or(&[][..], Vec::as_slice);
     let from = known.partition_point(|reading| reading.observed < window.begin);
     let until = known.partition_point(|reading| reading.observed < window.end);
@@ -53,7 +57,13 @@ pub(super) fn ratio(tally: &mut Tally, customer: &Customer, window: &Window, ove
 }
 
 /// Every reading counts once, whoever it is about.
-pub(super) fn measurement(tally: &mut Tally, customer: &Customer, window: &Window, metric: &str, spread: bool) {
+pub(super) fn measurement(
+    tally: &mut Tally,
+    customer: &Customer,
+    window: &Window,
+    metric: &str,
+    spread: bool,
+) {
     let counted = within(customer, metric, window);
     for reading in counted {
         match number(&reading.value) {

@@ -93,7 +93,8 @@ impl Growth {
     /// The same at two decimals, as it is shown.
     #[must_use]
     pub fn shown_by(self, day: Date) -> Decimal {
-        let exact = Decimal::from(self.per_year) * Decimal::from(day.day_of_year()) / Decimal::from(day.days_in_year());
+        let exact = Decimal::from(self.per_year) * Decimal::from(day.day_of_year())
+            / Decimal::from(day.days_in_year());
         let mut shown = exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
         shown.rescale(2);
         shown
@@ -178,17 +179,22 @@ fn result<'a>(
         (Ok(value), None, Some((bound, target))) if bound.is_met(value, target) => KpiStatus::Reached,
         (Ok(_), None, Some(_)) => KpiStatus::Behind,
     };
-    let trend = computed.value.as_ref().ok().zip(before.value.ok()).map(|(now, value)| {
-        let change = now.minus(&value);
-        let moved = target.as_ref().filter(|_| !change.is_zero());
-        let better = moved.map(|(bound, _)| bound.wants_more() != change.is_negative());
-        Trend {
-            window: window_before,
-            value,
-            change,
-            better,
-        }
-    });
+    let trend = computed
+        .value
+        .as_ref()
+        .ok()
+        .zip(before.value.ok())
+        .map(|(now, value)| {
+            let change = now.minus(&value);
+            let moved = target.as_ref().filter(|_| !change.is_zero());
+            let better = moved.map(|(bound, _)| bound.wants_more() != change.is_negative());
+            Trend {
+                window: window_before,
+                value,
+                change,
+                better,
+            }
+        });
     KpiResult {
         kpi,
         window,

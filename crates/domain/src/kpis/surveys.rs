@@ -56,6 +56,9 @@ pub(super) fn rate(tally: &mut Tally, customer: &Customer, window: &Window) {
             None => {}
         }
     }
-    let counted = customer.surveys_sent.iter().filter(|sent| window.holds(sent.observed));
+    let counted = customer
+        .surveys_sent
+        .iter()
+        .filter(|sent| window.holds(sent.observed));
     tally.count(UNDER, counted.count());
 }

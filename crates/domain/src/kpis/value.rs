@@ -44,7 +44,10 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
         value: Err(say("ingen räknar det", "nothing computes it")),
         n: tally.number(UNDER),
         margin: None,
-        parts: Some([Part::new(over, tally.sum(OVER)), Part::new(under, tally.sum(UNDER))]),
+        parts: Some([
+            Part::new(over, tally.sum(OVER)),
+            Part::new(under, tally.sum(UNDER)),
+        ]),
         also: Vec::new(),
     };
     match &kpi.compute {
@@ -54,14 +57,19 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
             computed.value = known.ok_or_else(|| say("ingen kund är känd", "no customer is known"));
             computed.parts = None;
             if let (Compute::Growth { baseline, .. }, Ok(customers)) = (&kpi.compute, &computed.value) {
-                computed.also.push(Part::new(say("kunder", "customers"), customers.clone()));
+                computed
+                    .also
+                    .push(Part::new(say("kunder", "customers"), customers.clone()));
                 let baseline = exact(u64::from(*baseline));
                 computed.value = Ok(customers.minus(&baseline));
-                computed.also.push(Part::new(say("utgångsläge", "baseline"), baseline));
+                computed
+                    .also
+                    .push(Part::new(say("utgångsläge", "baseline"), baseline));
             }
         }
         Compute::CustomerRetention | Compute::LogoChurn => {
-            computed.value = share().ok_or_else(|| say("inga kunder vid början", "no customers at the start"));
+            computed.value =
+                share().ok_or_else(|| say("inga kunder vid början", "no customers at the start"));
         }
         Compute::RevenueChurn | Compute::Expansion => {
             computed.n = tally.number(N);
@@ -81,7 +89,9 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
             );
             computed.parts = None;
         }
-        Compute::Ltv { .. } | Compute::Cac { .. } | Compute::LtvToCac { .. } => unit_economics(kpi, tally, &mut computed),
+        Compute::Ltv { .. } | Compute::Cac { .. } | Compute::LtvToCac { .. } => {
+            unit_economics(kpi, tally, &mut computed)
+        }
         Compute::Nps => {
             let groups = [PROMOTERS, PASSIVES, DETRACTORS];
             let [promoters, passives, detractors] = groups.map(|group| tally.number(group));
@@ -98,7 +108,9 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
                 say("kritiker", "detractors"),
             ];
             let parts = labels.into_iter().zip([promoters, passives, detractors]);
-            computed.also.extend(parts.map(|(label, count)| Part::new(label, exact(count))));
+            computed
+                .also
+                .extend(parts.map(|(label, count)| Part::new(label, exact(count))));
             if let Some(rate) = share() {
                 let label = say("svarsfrekvens, procent", "response rate, percent");
                 computed.also.push(Part::new(label, rate));
@@ -125,7 +137,13 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
         Compute::Reached { begins, reaches, .. } | Compute::TimeTo { begins, reaches, .. } => {
             let median = matches!(kpi.compute, Compute::TimeTo { .. });
             let found = if median { tally.median() } else { share() };
-            computed.value = begun(tally, words::milestone(begins), found, words::milestone(reaches), median);
+            computed.value = begun(
+                tally,
+                words::milestone(begins),
+                found,
+                words::milestone(reaches),
+                median,
+            );
             if let Some(p90) = tally.p90() {
                 computed.also.push(Part::new(words::p90(), p90));
             }
@@ -133,23 +151,42 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
         Compute::Retention { begins, active, .. } => {
             computed.value = begun(tally, words::milestone(begins), share(), active, false);
             if let Some(rolling) = tally.ratio(ROLLING, UNDER).filter(|_| computed.value.is_ok()) {
-                let label = say("rullande (den dagen eller senare), procent", "rolling (on that day or later), percent");
+                let label = say(
+                    "rullande (den dagen eller senare), procent",
+                    "rolling (on that day or later), percent",
+                );
                 computed.also.push(Part::new(label, percent(&rolling)));
             }
         }
         Compute::Ratio { over, under } => {
             let empty = match under {
-                Under::Sum(name) => words::nobody_says(&[name.as_str()]),
-                Under::Newest(names) => words::nobody_says(&names.iter().map(String::as_str).collect::<Vec<_>>()),
+                Under::Sum(name) => {
+                    computed.n = tally.number(N);
+                    words::nobody_says(&[name.as_str()])
+                }
+                Under::Newest(names) => {
+                    words::nobody_says(&names.iter().map(String::as_str).collect::<Vec<_>>())
+                }
             };
-            computed.value = fed(tally, &[over.as_str()], tally.ratio(OVER, UNDER), empty);
+            let found = if kpi.unit == "percent" {
+                share()
+            } else {
+                tally.ratio(OVER, UNDER)
+            };
+            computed.value = fed(tally, &[over.as_str()], found, empty);
         }
         Compute::Resolution { hours, calendar } => {
             computed.n = tally.number(N);
-            computed.value = tally.median().ok_or_else(|| words::nobody_says(&[hours.as_str()]));
+            computed.value = tally
+                .median()
+                .ok_or_else(|| words::nobody_says(&[hours.as_str()]));
             computed.parts = None;
-            computed.also.extend(tally.p90().map(|p90| Part::new(words::p90(), p90)));
-            computed.also.push(Part::new(words::calendar(*calendar), exact(computed.n)));
+            computed
+                .also
+                .extend(tally.p90().map(|p90| Part::new(words::p90(), p90)));
+            computed
+                .also
+                .push(Part::new(words::calendar(*calendar), exact(computed.n)));
         }
         Compute::Measurement { metric, fold } => {
             computed.n = tally.number(N);
@@ -221,7 +258,12 @@ fn unit_economics(kpi: &Kpi, tally: &Tally, computed: &mut Computed) {
                 computed.also.extend(value.as_ref().ok().map(part));
             }
             computed.parts = None;
-            let zero = || say("kundanskaffningen kostade inget", "winning customers cost nothing");
+            let zero = || {
+                say(
+                    "kundanskaffningen kostade inget",
+                    "winning customers cost nothing",
+                )
+            };
             computed.value = ltv.and_then(|ltv| ltv.over(&cac?).ok_or_else(zero));
         }
         _ => computed.value = ltv,

@@ -73,15 +73,27 @@ pub(super) fn parts(compute: &Compute) -> [Label; 2] {
             say("kunder vid början", "customers at the start"),
         ],
         Compute::RevenueChurn => [
-            say("återkommande hos dem som slutat", "recurring money of those who ended all of it"),
-            say("återkommande per månad vid början", "recurring per month at the start"),
+            say(
+                "återkommande hos dem som slutat",
+                "recurring money of those who ended all of it",
+            ),
+            say(
+                "återkommande per månad vid början",
+                "recurring per month at the start",
+            ),
         ],
         Compute::Expansion => [
             say("ökning hos dem som fanns", "increase from those who were there"),
-            say("återkommande per månad vid början", "recurring per month at the start"),
+            say(
+                "återkommande per månad vid början",
+                "recurring per month at the start",
+            ),
         ],
         Compute::Ltv { .. } => [
-            say("återkommande per månad vid början, gånger marginal", "recurring per month at the start, times the margin"),
+            say(
+                "återkommande per månad vid början, gånger marginal",
+                "recurring per month at the start, times the margin",
+            ),
             say("tappade kunder i fönstret", "customers lost in the window"),
         ],
         Compute::Cac { cost } => [
@@ -105,7 +117,10 @@ pub(super) fn parts(compute: &Compute) -> [Label; 2] {
                 |days| say(format!(" inom {days} dagar"), format!(" within {days} days")),
             );
             [
-                say(format!("nådde `{name}`{}", within.sv), format!("reached `{name}`{}", within.en)),
+                say(
+                    format!("nådde `{name}`{}", within.sv),
+                    format!("reached `{name}`{}", within.en),
+                ),
                 say(
                     format!("{} som började minst {eligible_days} dagar tidigare", of.sv),
                     format!("{} who began at least {eligible_days} days earlier", of.en),
@@ -156,9 +171,10 @@ pub(super) fn parts(compute: &Compute) -> [Label; 2] {
 /// Whom the denominator leaves out.
 pub(super) fn apart(compute: &Compute) -> Label {
     match compute {
-        Compute::LogoChurn | Compute::CustomerRetention => {
-            say("kom och gick i fönstret, räknas inte", "came and left in the window, not counted")
-        }
+        Compute::LogoChurn | Compute::CustomerRetention => say(
+            "kom och gick i fönstret, räknas inte",
+            "came and left in the window, not counted",
+        ),
         Compute::RevenueChurn
         | Compute::Expansion
         | Compute::Mrr
@@ -169,7 +185,9 @@ pub(super) fn apart(compute: &Compute) -> Label {
         ),
         Compute::Nps | Compute::ResponseRate => say("svar utan utskick", "answers to nothing sent"),
         Compute::MeanHealth => say("kunder utan poäng", "customers without a score"),
-        Compute::Reached { .. } | Compute::Retention { .. } => say("för nya för att räknas", "too new to be counted"),
+        Compute::Reached { .. } | Compute::Retention { .. } => {
+            say("för nya för att räknas", "too new to be counted")
+        }
         Compute::Customers
         | Compute::Growth { .. }
         | Compute::Cac { .. }

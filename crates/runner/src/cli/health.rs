@@ -59,11 +59,5 @@ pub(super) async fn run(
     let mut task = notes::task("explain-health", params, locale, clock.as_ref());
     task.as_of = as_of;
     let outcome = notes::answered(common, &task, clock).await?;
-    match outcome.report.blocks.get("health").filter(|_| common.json) {
-        Some(health) => {
-            output::json(health);
-            Ok(ExitCode::SUCCESS)
-        }
-        None => Ok(output::outcome(&outcome, common.json)),
-    }
+    Ok(output::block(&outcome, "health", common.json))
 }
