@@ -9,7 +9,6 @@ mod kpi_words;
 mod logbook;
 mod page;
 mod rows;
-mod stated_nps;
 mod strategy;
 mod todos;
 mod words;
@@ -43,6 +42,7 @@ use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::paging::{self, PAGE_CUSTOMERS, Page};
 use crate::present::catch_up;
+use crate::stated_nps;
 
 const NAME: &str = "customer-health";
 const HEALTH_CHECK: &str = "health-check";
@@ -231,7 +231,7 @@ impl Agent<Reader, Change> for CustomerHealth {
 
     fn decide(&self, work: &Work, facts: &Facts) -> Decision<Change> {
         let is_strategy = matches!(work.task.command(), Some(STRATEGY | STRATEGY_PAGE));
-        match facts {
+        let decision = match facts {
             Facts::Whole { view, spans } => {
                 let pages = match work.task.command() {
                     Some(STRATEGY) => STRATEGY_PAGE,
@@ -257,7 +257,8 @@ impl Agent<Reader, Change> for CustomerHealth {
             Facts::Explained(explained) => Decision::done(self.explain(explained)),
             Facts::Customers(customers) => self.log(work, customers),
             Facts::Answer(report) => Decision::done((**report).clone()),
-        }
+        };
+        stated_nps::flagged(work, decision)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::rows::{self, AT_RISK, HealthPage, HealthRow};
 use super::strategy::{Expansion, Movement, Retention};
-use super::{CustomerHealth, stated_nps, words};
+use super::{CustomerHealth, words};
 use crate::evidence::decided;
 use crate::paging::Pages;
 use crate::rehearsal::is_rehearsal;
@@ -67,7 +67,6 @@ impl CustomerHealth {
             decided(&self.definitions.process),
         ];
         pages.account(&mut report);
-        stated_nps::flag(work, &mut report);
         let rehearsal = is_rehearsal(work, &self.zone);
         let missed = undelivered::blocker(missed, &MISSED, work.now, &self.zone, locale);
         if let Some(blocker) = missed.filter(|_| !rehearsal) {

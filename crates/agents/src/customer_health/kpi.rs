@@ -16,7 +16,7 @@ use kunder_domain::portfolio::View;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CustomerHealth, Facts, NAME, kpi_words, stated_nps, words};
+use super::{CustomerHealth, Facts, NAME, kpi_words, words};
 use crate::Reader;
 use crate::asked::unavailable;
 use crate::evidence::{decided, sources};
@@ -213,7 +213,6 @@ impl CustomerHealth {
             report.definitions.push(decided(&self.definitions.health));
         }
         pages.account(&mut report);
-        stated_nps::flag(work, &mut report);
         report.set("kpis", &block);
         Decision::done(report)
     }

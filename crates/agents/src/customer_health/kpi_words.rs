@@ -19,7 +19,7 @@ pub(super) fn summary(block: &KpiBlock, locale: Locale) -> String {
         .into_iter()
         .filter_map(|state| {
             let count = block.kpis.iter().filter(|row| row.status == state).count();
-            (count > 0).then(|| format!("{} {count}", word(state, locale)))
+            (count > 0).then(|| format!("{count} {}", word(state, locale)))
         })
         .collect();
     let of = locale.pick("nyckeltal", "KPIs");

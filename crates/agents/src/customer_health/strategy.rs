@@ -8,7 +8,6 @@ use kunder_agent_core::decision::Decision;
 use kunder_agent_core::outcome::{CustomerCounts, Nps, Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::KpiWindow;
 use kunder_domain::exact::Exact;
 use kunder_domain::fact::OpportunityStatus;
 use kunder_domain::kpis::{self, Growth, KpiStatus, Presence, Window};
@@ -20,12 +19,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alerts::AT_RISK_ALERT;
-use super::{CustomerHealth, rows, stated_nps, words};
+use super::{CustomerHealth, rows, words};
 use crate::evidence::{decided, sources};
 use crate::paging::{Page, Pages};
-
-/// The window where no KPI says another one.
-const WINDOW: KpiWindow = KpiWindow::Days(365);
 
 /// Who came, stayed and left, and how recurring money moved, among some customers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -169,14 +165,14 @@ impl Movement {
 impl CustomerHealth {
     /// The answers that count for the NPS.
     pub(super) fn answers(&self, customer: &Customer, as_of: Timestamp) -> Vec<u8> {
-        let window = self.definitions.kpis.body.nps_window().unwrap_or(WINDOW);
+        let window = self.definitions.kpis.body.nps_window();
         kpis::answers(customer, &Window::of(window, as_of, &self.zone)).collect()
     }
 
     /// How these customers moved in the window that ends at `as_of`. Prospects are none yet.
     pub(super) fn movement(&self, customers: &[Customer], as_of: Timestamp) -> Movement {
         let today = day(as_of, &self.zone);
-        let window = self.definitions.kpis.body.retention_window().unwrap_or(WINDOW);
+        let window = self.definitions.kpis.body.retention_window();
         let window = Window::of(window, as_of, &self.zone);
         let start = window.eve();
         let mut movement = Movement::default();
@@ -276,7 +272,6 @@ impl CustomerHealth {
         report.text = Some(words::strategy(&metrics, locale));
         report.definitions = vec![decided(&self.definitions.health), decided(&self.definitions.kpis)];
         pages.account(&mut report);
-        stated_nps::flag(work, &mut report);
         report.set("strategy", &metrics);
         Decision::done(report)
     }

@@ -220,20 +220,21 @@ impl Kpis {
             .any(|kpi| kpi.compute.measurements().contains(&name))
     }
 
-    /// The window over which answers to surveys are counted, by the first KPI that counts them.
+    /// The window over which answers to surveys are counted, by the first KPI that counts them; a year where none does.
     #[must_use]
-    pub fn nps_window(&self) -> Option<KpiWindow> {
+    pub fn nps_window(&self) -> KpiWindow {
         self.window_of(|compute| *compute == Compute::Nps)
     }
 
-    /// The window over which customers are told to have stayed.
+    /// The window over which customers are told to have stayed; a year where no KPI says.
     #[must_use]
-    pub fn retention_window(&self) -> Option<KpiWindow> {
+    pub fn retention_window(&self) -> KpiWindow {
         self.window_of(|compute| *compute == Compute::CustomerRetention)
     }
 
-    fn window_of(&self, is_it: impl Fn(&Compute) -> bool) -> Option<KpiWindow> {
-        self.kpis.iter().find(|kpi| is_it(&kpi.compute))?.window
+    fn window_of(&self, is_it: impl Fn(&Compute) -> bool) -> KpiWindow {
+        let found = self.kpis.iter().find(|kpi| is_it(&kpi.compute));
+        found.and_then(|kpi| kpi.window).unwrap_or(KpiWindow::Days(365))
     }
 }
 

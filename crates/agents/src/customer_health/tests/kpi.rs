@@ -38,7 +38,7 @@ fn kpis(finished: &Finished) -> KpiBlock {
 fn every_kpi_with_what_it_was_divided_by() {
     let finished = run(&agent(), &task("t1", KPI), now(), &portfolio());
     expect![[r#"
-        9 nyckeltal 2025-09-01: efter 1, utan mål 7, kan inte mätas 1.
+        9 nyckeltal 2025-09-01: 1 efter, 7 utan mål, 1 kan inte mätas.
         - Kunder: 2 kunder: utan mål
           n 3; 2025-09-01; -1 mot 3 2025-08-01
         - Tillväxt i år: -13 kunder, mål minst 6,68: efter
@@ -93,11 +93,12 @@ fn every_kpi_with_what_it_was_divided_by() {
             "change": "33.333333",
             "better": null
           }
-        }"#]].assert_eq(&row);
+        }"#]]
+    .assert_eq(&row);
     let mut english = task("t2", KPI);
     english.locale = Some(Locale::En);
     expect![[r#"
-        9 KPIs 2025-09-01: behind 1, without a target 7, not measurable 1.
+        9 KPIs 2025-09-01: 1 behind, 7 without a target, 1 not measurable.
         - Customers: 2 customers: without a target
           n 3; 2025-09-01; -1 against 3 2025-08-01
         - Growth this year: -13 customers, target at least 6.68: behind
@@ -250,7 +251,8 @@ fn the_mean_health_score_is_compared_with_itself_a_week_before() {
               "of": "customers without a score"
             }
           ]
-        }"#]].assert_eq(&row);
+        }"#]]
+    .assert_eq(&row);
     // It is the score of the health check.
     let checked = run(&agent, &task("t2", HEALTH_CHECK), now(), &portfolio);
     let scores: Vec<String> = rows(&checked).into_iter().filter_map(|row| row.score).collect();

@@ -1,31 +1,36 @@
 //! An NPS that a message states is never taken over: the score is computed from its counts, and one that disagrees is flagged (S3-62).
 
 use kunder_agent_core::agent::Work;
-use kunder_agent_core::outcome::{Nps, Report};
+use kunder_agent_core::decision::{Decision, Resolution};
+use kunder_agent_core::outcome::Nps;
 use kunder_agent_core::task::Locale;
 use serde_json::{Map, Value};
 
 /// More answers than this nobody counted.
 const ANSWERS_MAX: u64 = 1_000_000_000;
 
-/// Reads `nps` of the task's context and of its parameters; a score that its counts contradict, and counts that cannot be
-/// read, become a blocker with both numbers.
-pub(super) fn flag(work: &Work, report: &mut Report) {
+/// Reads `nps` of the task's context and of its parameters, where an event of another process has its fields; a score that
+/// its counts contradict, and counts that cannot be read, become a blocker with both numbers.
+#[must_use]
+pub fn flagged<C>(work: &Work, mut decision: Decision<C>) -> Decision<C> {
     let task = &work.task;
     let stated = [
         ("context.nps", task.context.more.get("nps")),
         ("params.nps", task.instruction.params.get("nps")),
     ];
-    for (place, value) in stated {
-        let wrong = value.and_then(|value| disagreement(place, value, task.locale()));
-        if let Some(wrong) = wrong {
-            report.block(wrong);
+    if let Resolution::Done(report) = &mut decision.verdict {
+        for (place, value) in stated {
+            let wrong = value.and_then(|value| disagreement(place, value, task.locale()));
+            if let Some(wrong) = wrong {
+                report.block(wrong);
+            }
         }
     }
+    decision
 }
 
 /// What is wrong with a stated NPS; `None` where score and counts agree, and where nothing is stated.
-pub(crate) fn disagreement(place: &str, stated: &Value, locale: Locale) -> Option<String> {
+fn disagreement(place: &str, stated: &Value, locale: Locale) -> Option<String> {
     let unreadable = || match locale {
         Locale::Sv => {
             format!("`{place}` används inte: `promoters`, `passives` och `detractors` ska vara antal")
