@@ -86,7 +86,11 @@ fn detail(row: &KpiRow, locale: Locale) -> Option<String> {
     if let (Some(over), Some(under)) = (&row.numerator, &row.denominator) {
         parts.push(format!("{} {of} {}", said(over), said(under)));
     }
-    parts.extend(row.also.iter().map(said));
+    parts.extend(
+        row.also
+            .iter()
+            .map(|part| format!("{}: {}", part.of, shown(&part.value, locale))),
+    );
     parts.push(format!("n {}", row.n));
     let days = row.window;
     parts.push(if days.from == days.to {

@@ -134,12 +134,17 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
             });
             computed.parts = None;
         }
-        Compute::Reached { begins, reaches, .. } | Compute::TimeTo { begins, reaches, .. } => {
+        Compute::Reached {
+            who, begins, reaches, ..
+        }
+        | Compute::TimeTo {
+            who, begins, reaches, ..
+        } => {
             let median = matches!(kpi.compute, Compute::TimeTo { .. });
             let found = if median { tally.median() } else { share() };
             computed.value = begun(
                 tally,
-                words::milestone(begins),
+                words::nobody_began(who, begins),
                 found,
                 words::milestone(reaches),
                 median,
@@ -148,8 +153,10 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
                 computed.also.push(Part::new(words::p90(), p90));
             }
         }
-        Compute::Retention { begins, active, .. } => {
-            computed.value = begun(tally, words::milestone(begins), share(), active, false);
+        Compute::Retention {
+            who, begins, active, ..
+        } => {
+            computed.value = begun(tally, words::nobody_began(who, begins), share(), active, false);
             if let Some(rolling) = tally.ratio(ROLLING, UNDER).filter(|_| computed.value.is_ok()) {
                 let label = say(
                     "rullande (den dagen eller senare), procent",
@@ -210,13 +217,13 @@ pub(super) fn compute(kpi: &Kpi, tally: &Tally, score: Scorer) -> Computed {
 /// The value of a cohort, or who is missing: nobody began, nobody long enough ago, nobody says who reached it.
 fn begun(
     tally: &Tally,
-    begins: &str,
+    nobody: Label,
     found: Option<Exact>,
     reaches: &str,
     is_time: bool,
 ) -> Result<Exact, Label> {
     if tally.sum(N).is_zero() {
-        return Err(words::nobody_says(&[begins]));
+        return Err(nobody);
     }
     if tally.sum(UNDER).is_zero() {
         return Err(words::nobody_eligible());

@@ -17,6 +17,15 @@ pub(super) fn nobody_says(names: &[&str]) -> Label {
     say(format!("fakta saknas: {names}"), format!("no facts: {names}"))
 }
 
+/// Nobody of those who are counted began at all.
+pub(super) fn nobody_began(who: &Who, begins: &Milestone) -> Label {
+    let Label { sv, en, .. } = nobody_says(&[milestone(begins)]);
+    match who {
+        Who::UsersOf(kind) => say(format!("{sv} för {kind}"), format!("{en} of {kind}")),
+        Who::Customers | Who::Users => say(sv, en),
+    }
+}
+
 pub(super) fn nobody_eligible() -> Label {
     say("ingen började då", "nobody began then")
 }
@@ -29,7 +38,7 @@ pub(super) fn no_money_at_start() -> Label {
 }
 
 pub(super) fn p90() -> Label {
-    say("90 av 100 högst", "90 of 100 at most")
+    say("90:e percentilen", "90th percentile")
 }
 
 pub(super) fn calendar(hours: ClockHours) -> Label {

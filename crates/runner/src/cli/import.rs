@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
 use kunder_connect::{FactCheck, ImportError, Mapping, RowError, Rows};
-use kunder_domain::definitions::{Definitions, MetricFile};
+use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{Fact, FactBody};
 
 use super::{Common, Failure, ask, output};

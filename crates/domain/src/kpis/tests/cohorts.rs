@@ -65,7 +65,7 @@ fn what_nobody_feeds_is_not_measurable() {
         ACTIVATION,
         vec![nobody()],
         "2025-04-01",
-        expect!["NotMeasurable: no facts: `user_started`, 2025-01-02 to 2025-04-01"],
+        expect!["NotMeasurable: no facts: `user_started` of deltagare, 2025-01-02 to 2025-04-01"],
     );
     check(
         ACTIVATION,
@@ -144,7 +144,7 @@ fn time_to_value_is_a_median_of_those_who_got_there() {
         expect![[r#"
             9 Reached, n 6, 2025-02-21 to 2025-03-20
             4 reached `first_value` / 6 users who began in the window
-            100 90 of 100 at most"#]],
+            100 90th percentile"#]],
     );
     let nobody = one().user("2025-03-12", "first_value", "0", Some("u"), None);
     check(
@@ -188,6 +188,6 @@ fn onboardings_completed_of_those_started() {
         expect![[r#"
             7 Watched, n 1, 2025-02-26 to 2025-03-25
             1 reached `stage delivery` / 1 customers who began in the window
-            7 90 of 100 at most"#]],
+            7 90th percentile"#]],
     );
 }

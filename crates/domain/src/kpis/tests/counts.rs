@@ -216,7 +216,7 @@ fn readings_become_medians_means_and_percentiles() {
         "2025-03-31",
         expect![[r#"
             6.5 Reached, n 10, 2025-03-04 to 2025-03-31
-            30 90 of 100 at most
+            30 90th percentile
             10 tickets, in business hours"#]],
     );
     for (fold, expected) in [
