@@ -193,6 +193,15 @@ impl CustomerHealth {
         Decision::done(report)
     }
 
+    /// `None` where the model gives no score, or cannot for this customer.
+    fn score(&self, customer: &Customer, at: Timestamp) -> Option<Exact> {
+        let measured = self.models.measured(customer, at);
+        let result = self
+            .models
+            .result(self.models.active(), customer, &measured, at, None);
+        result.score
+    }
+
     pub(super) fn join_kpis(&self, work: &Work, as_of: Timestamp) -> Decision<Change> {
         let locale = work.task.locale();
         let pages: Pages<KpiPage> = Pages::read(work, "kpiPage");

@@ -7,6 +7,7 @@ use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::outcome::{CustomerCounts, Nps, Report, Status};
 use kunder_agent_core::task::Locale;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::exact::Exact;
 use kunder_domain::fact::OpportunityStatus;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alerts::AT_RISK_ALERT;
+use super::reading::Past;
 use super::{CustomerHealth, rows, words};
 use crate::evidence::{decided, sources};
 use crate::paging::{Page, Pages};
@@ -163,10 +165,14 @@ impl Movement {
 }
 
 impl CustomerHealth {
-    /// The answers that count for the NPS.
-    pub(super) fn answers(&self, customer: &Customer, as_of: Timestamp) -> Vec<u8> {
+    /// The answers that count for the NPS, also of customers who have left since: without them it would look better than it was.
+    pub(super) fn answers(&self, customers: &[Customer], as_of: Timestamp) -> Vec<u8> {
         let window = self.definitions.kpis.body.nps_window();
-        kpis::answers(customer, &Window::of(window, as_of, &self.zone)).collect()
+        let window = Window::of(window, as_of, &self.zone);
+        customers
+            .iter()
+            .flat_map(|customer| kpis::answers(customer, &window))
+            .collect()
     }
 
     /// How these customers moved in the window that ends at `as_of`. Prospects are none yet.
@@ -214,23 +220,16 @@ impl CustomerHealth {
         sums
     }
 
-    pub(super) fn strategy_page(
-        &self,
-        page: &Page,
-        customers: &[Customer],
-    ) -> Decision<kunder_domain::change::Change> {
+    pub(super) fn strategy_page(&self, page: &Page, customers: &[Customer], past: &Past) -> Decision<Change> {
         let as_of = page.view.as_of;
         let active: Vec<&Customer> = customers.iter().filter(|customer| customer.is_active()).collect();
         let rows: Vec<_> = active
             .iter()
-            .map(|customer| self.judge(customer, as_of, Locale::Sv))
+            .map(|customer| self.look(customer, as_of, past, Locale::Sv).row)
             .collect();
         let found = StrategyPage {
             customers: rows::counts(&rows),
-            answers: active
-                .iter()
-                .flat_map(|customer| self.answers(customer, as_of))
-                .collect(),
+            answers: self.answers(customers, as_of),
             movement: self.movement(customers, as_of),
         };
         let mut report = Report::new(Status::Complete, format!("{} customers", rows.len()));
@@ -239,11 +238,7 @@ impl CustomerHealth {
         Decision::done(report)
     }
 
-    pub(super) fn join_strategy(
-        &self,
-        work: &Work,
-        as_of: Timestamp,
-    ) -> Decision<kunder_domain::change::Change> {
+    pub(super) fn join_strategy(&self, work: &Work, as_of: Timestamp) -> Decision<Change> {
         let locale = work.task.locale();
         let pages: Pages<StrategyPage> = Pages::read(work, "strategyPage");
         let (mut customers, mut movement) = (CustomerCounts::default(), Movement::default());

@@ -65,7 +65,9 @@ fn what_is_missing_or_unknown_is_told_with_its_line() {
     check(
         "    window: { days: 90 }\n",
         "",
-        expect![[r#"kpis.yaml:8: the KPI "activation_guide" has no window; write `window: moment`, `month`, `year` or `{ days: 30 }`"#]],
+        expect![[
+            r#"kpis.yaml:8: the KPI "activation_guide" has no window; write `window: moment`, `month`, `year` or `{ days: 30 }`"#
+        ]],
     );
     check(
         "compute: logo_churn",
@@ -82,7 +84,9 @@ fn what_is_missing_or_unknown_is_told_with_its_line() {
     check(
         "id: churn",
         "id: Churn",
-        expect![[r#"kpis.yaml:107: the KPI "Churn" has no plain name; write small letters of a to z, digits and `_`"#]],
+        expect![[
+            r#"kpis.yaml:107: the KPI "Churn" has no plain name; write small letters of a to z, digits and `_`"#
+        ]],
     );
     check(
         "cadence: weekly",
@@ -214,7 +218,9 @@ fn what_cannot_be_computed_is_refused() {
     check(
         "begins: { measurement: user_started }",
         "begins: onboarding",
-        expect![[r#"kpis.yaml:17: "activation_guide" counts users by what is known of customers only; use milestones `{ measurement: NAME }`, or count customers"#]],
+        expect![[
+            r#"kpis.yaml:17: "activation_guide" counts users by what is known of customers only; use milestones `{ measurement: NAME }`, or count customers"#
+        ]],
     );
     check(
         "begins: { measurement: user_started }",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::check::{self, Faults};
+use super::check_alerts;
 use super::check_health;
 use super::check_kpis;
 use super::check_metrics;
@@ -12,7 +13,7 @@ use super::error::{DefinitionError, DefinitionErrors};
 use super::{Definition, Definitions, Level, Lint, MetricFile, SHIPPED, file, lint};
 
 /// The files an organisation consists of.
-pub(super) const FILES: [&str; 7] = [
+pub(super) const FILES: [&str; 8] = [
     "organisation.yaml",
     "health.yaml",
     "onboarding.yaml",
@@ -20,6 +21,7 @@ pub(super) const FILES: [&str; 7] = [
     "pipeline.yaml",
     "icp.yaml",
     "kpis.yaml",
+    "alerts.yaml",
 ];
 
 /// Files an organisation may leave out: `metrics.yaml` then holds the built-in metrics only.
@@ -53,6 +55,11 @@ impl Definitions {
                 }
             }
         });
+        let alerts = loading.take("alerts.yaml", |body, faults| {
+            if let Some(metrics) = &metrics {
+                check_alerts::alerts(body, &metrics.body, faults);
+            }
+        });
         let onboarding = loading.take("onboarding.yaml", check::onboarding);
         let process = loading.take("process.yaml", check::process);
         let pipeline = loading.take("pipeline.yaml", check::pipeline);
@@ -71,6 +78,7 @@ impl Definitions {
             icp,
             kpis,
             metrics,
+            alerts,
         ) {
             (
                 Some(organisation),
@@ -81,6 +89,7 @@ impl Definitions {
                 Some(icp),
                 Some(kpis),
                 Some(metrics),
+                Some(alerts),
             ) if errors.is_empty() => Ok(Self {
                 organisation,
                 health,
@@ -90,6 +99,7 @@ impl Definitions {
                 icp,
                 kpis,
                 metrics,
+                alerts,
                 warnings,
             }),
             _ => Err(DefinitionErrors(errors)),

@@ -13,29 +13,21 @@ pub struct Pack {
     pub files: &'static [(&'static str, &'static str)],
 }
 
+/// A folder with these files beside those that every organisation has of its own.
 macro_rules! pack {
     ($name:literal $(, $more:literal)*) => {
         Pack {
             name: $name,
             files: &[
-                $((
-                    $more,
-                    include_str!(concat!("../../../../definitions/", $name, "/", $more)),
-                ),)*
-                (
-                    "health.yaml",
-                    include_str!(concat!("../../../../definitions/", $name, "/health.yaml")),
-                ),
-                (
-                    "metrics.yaml",
-                    include_str!(concat!("../../../../definitions/", $name, "/metrics.yaml")),
-                ),
-                (
-                    "organisation.yaml",
-                    include_str!(concat!("../../../../definitions/", $name, "/organisation.yaml")),
-                ),
+                pack!(file $name, "health.yaml"),
+                pack!(file $name, "metrics.yaml"),
+                pack!(file $name, "organisation.yaml"),
+                $(pack!(file $name, $more),)*
             ],
         }
+    };
+    (file $name:literal, $file:literal) => {
+        ($file, include_str!(concat!("../../../../definitions/", $name, "/", $file)))
     };
 }
 
@@ -45,8 +37,8 @@ pub const PACKS: &[Pack] = &[
         name: "satori",
         files: SHIPPED,
     },
-    pack!("boekhouding", "kpis.yaml"),
-    pack!("account-intelligence", "kpis.yaml"),
+    pack!("boekhouding", "alerts.yaml", "kpis.yaml"),
+    pack!("account-intelligence", "alerts.yaml", "kpis.yaml"),
     pack!("response", "kpis.yaml"),
     pack!("deltagarportalen", "kpis.yaml"),
     pack!("gitlab"),

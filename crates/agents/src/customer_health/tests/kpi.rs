@@ -19,7 +19,7 @@ fn portfolio() -> Arc<MemoryPortfolio> {
             .subscription(20, "extra", "500 SEK", -20, None)
             .survey_sent(30)
             .survey(20, 7),
-        customer("c", "Cesar FF").fact(
+        customer("c", "Cesar FF").survey(100, 3).fact(
             20,
             FactBody::Profile {
                 field: field::STATUS.into(),
@@ -42,15 +42,15 @@ fn every_kpi_with_what_it_was_divided_by() {
         - Kunder: 2 kunder: utan mål
           n 3; 2025-09-01; -1 mot 3 2025-08-01
         - Tillväxt i år: -13 kunder, mål minst 6,68: efter
-          2 kunder; 15 utgångsläge; n 3; 2025-01-01–2025-09-01; -1 (sämre) mot -12 2025-08-01
+          kunder: 2; utgångsläge: 15; n 3; 2025-01-01–2025-09-01; -1 (sämre) mot -12 2025-08-01
         - Kunder som stannat ett år: 66,67 %: utan mål
           2 kvar vid slutet av 3 kunder vid början; n 3; 2024-09-02–2025-09-01
         - Tappade kunder: 33,33 %: utan mål
           1 tappade i fönstret av 3 kunder vid början; n 3; 2025-08-01–2025-08-31; +33,33 mot 0 2025-07-31
-        - NPS: 67 poäng ±53: utan mål
-          2 ambassadörer; 1 passiva; 0 kritiker; 100 svarsfrekvens, procent; 1 svar utan utskick; n 3; 2024-09-02–2025-09-01
+        - NPS: 25 poäng ±81: utan mål
+          ambassadörer: 2; passiva: 1; kritiker: 1; svarsfrekvens, procent: 100; svar utan utskick: 2; n 4; 2024-09-02–2025-09-01
         - Svarsfrekvens: 100 %: utan mål
-          2 besvarade av 2 skickade i fönstret; 1 svar utan utskick; n 2; 2024-09-02–2025-09-01
+          2 besvarade av 2 skickade i fönstret; svar utan utskick: 2; n 2; 2024-09-02–2025-09-01
         - Återkommande per månad: 2500 SEK: utan mål
           n 2; 2025-09-01; +500 mot 2000 2025-08-01
         - Expansion: 25 %: utan mål
@@ -102,15 +102,15 @@ fn every_kpi_with_what_it_was_divided_by() {
         - Customers: 2 customers: without a target
           n 3; 2025-09-01; -1 against 3 2025-08-01
         - Growth this year: -13 customers, target at least 6.68: behind
-          2 customers; 15 baseline; n 3; 2025-01-01–2025-09-01; -1 (worse) against -12 2025-08-01
+          customers: 2; baseline: 15; n 3; 2025-01-01–2025-09-01; -1 (worse) against -12 2025-08-01
         - Customers kept for a year: 66.67 %: without a target
           2 still there at the end of 3 customers at the start; n 3; 2024-09-02–2025-09-01
         - Customers lost: 33.33 %: without a target
           1 lost in the window of 3 customers at the start; n 3; 2025-08-01–2025-08-31; +33.33 against 0 2025-07-31
-        - NPS: 67 points ±53: without a target
-          2 promoters; 1 passives; 0 detractors; 100 response rate, percent; 1 answers to nothing sent; n 3; 2024-09-02–2025-09-01
+        - NPS: 25 points ±81: without a target
+          promoters: 2; passives: 1; detractors: 1; response rate, percent: 100; answers to nothing sent: 2; n 4; 2024-09-02–2025-09-01
         - Response rate: 100 %: without a target
-          2 answered of 2 sent in the window; 1 answers to nothing sent; n 2; 2024-09-02–2025-09-01
+          2 answered of 2 sent in the window; answers to nothing sent: 2; n 2; 2024-09-02–2025-09-01
         - Recurring per month: 2500 SEK: without a target
           n 2; 2025-09-01; +500 against 2000 2025-08-01
         - Expansion: 25 %: without a target
@@ -276,7 +276,7 @@ fn a_stated_nps_is_flagged_and_never_taken_over() {
             ],
             "{command}"
         );
-        assert!(report.nps.score.is_none_or(|score| score == 67), "{command}");
+        assert!(report.nps.score.is_none_or(|score| score == 25), "{command}");
         task.context.more["nps"]["score"] = json!(50);
         assert_eq!(
             run(&agent(), &task, now(), &portfolio()).report().status,
