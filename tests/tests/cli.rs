@@ -13,6 +13,8 @@ mod demo;
 mod health;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/kpi.rs"]
+mod kpi;
 #[path = "cli/letters.rs"]
 mod letters;
 #[path = "cli/notes.rs"]

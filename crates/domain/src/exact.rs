@@ -239,6 +239,12 @@ fn gcd(a: i128, b: i128) -> i128 {
     }
 }
 
+impl Default for Exact {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
 impl Exact {
     /// The nearest decimal, for conditions: to 28 digits, six decimals where the fraction is too large for that.
     #[must_use]

@@ -104,13 +104,7 @@ pub(super) async fn run(
         }
     };
     let outcome = notes::answered(common, &task, Arc::clone(&shared)).await?;
-    match outcome.report.blocks.get(block).filter(|_| common.json) {
-        Some(block) => {
-            output::json(block);
-            Ok(ExitCode::SUCCESS)
-        }
-        None => Ok(output::outcome(&outcome, common.json)),
-    }
+    Ok(output::block(&outcome, block, common.json))
 }
 
 fn explain(
