@@ -21,6 +21,7 @@ use kunder_domain::fact::{CustomerId, Fact};
 use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
+use kunder_domain::signals::Known;
 
 use crate::machine::{Machine, SimClock};
 use crate::store::SimStore;
@@ -368,6 +369,11 @@ impl Portfolio for FaultyStore {
     async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError> {
         self.read().await.map_err(unread)?;
         self.store.touched(view, after, limit).await
+    }
+
+    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+        self.read().await.map_err(unread)?;
+        self.store.signals(view, span).await
     }
 
     async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {

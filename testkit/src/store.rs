@@ -13,7 +13,7 @@ use kunder::store::{FactCounts, IngestReport, Sizes, Store};
 use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::journal::JournalError;
-use kunder_domain::fact::Fact;
+use kunder_domain::fact::{CustomerId, Fact};
 use tokio::sync::Notify;
 
 mod commit;
@@ -53,6 +53,7 @@ struct Memory {
     letters: Letters,
     facts: Facts,
     health: Health,
+    signals: BTreeMap<CustomerId, Vec<u8>>,
     artifacts: BTreeMap<String, Vec<u8>>,
     /// By id: until when, and the JSON.
     conversations: BTreeMap<String, (Timestamp, String)>,

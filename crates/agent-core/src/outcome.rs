@@ -105,6 +105,17 @@ pub struct CustomerCounts {
     pub not_scored: u64,
 }
 
+impl CustomerCounts {
+    pub fn add(&mut self, other: &Self) {
+        self.total_managed += other.total_managed;
+        self.healthy += other.healthy;
+        self.neutral += other.neutral;
+        self.at_risk += other.at_risk;
+        self.critical += other.critical;
+        self.not_scored += other.not_scored;
+    }
+}
+
 /// Something done or to be done for a customer; `outcome` is `pending` until it is known (S3-61).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

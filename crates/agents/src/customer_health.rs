@@ -11,6 +11,7 @@ mod logbook;
 mod overriding;
 mod page;
 mod reading;
+mod recording;
 mod rows;
 mod strategy;
 mod todos;
@@ -40,6 +41,8 @@ pub use alerts::AT_RISK_ALERT;
 pub use explain::{Explanation, HealthBlock};
 pub use history::{HealthDay, HealthHistory, Trend};
 pub use kpi::{KpiBlock, KpiCadence, KpiDays, KpiDirection, KpiPart, KpiRow, KpiState, KpiTarget, KpiTrend};
+use recording::RECORD_PAGE_CUSTOMERS;
+pub use recording::Recording;
 pub use rows::{AT_RISK, AlertLine, AlertsBlock, HealthPage, HealthRow, LastContact, SuggestedContact};
 pub use strategy::{Expansion, GrowthGoal, Movement, Retention, StrategyMetrics, StrategyPage};
 pub use todos::TodoRow;
@@ -64,7 +67,10 @@ const FINISH_TODO: &str = "finish-todo";
 const LIST_TODOS: &str = "list-todos";
 const KPI: &str = "kpi";
 const KPI_PAGE: &str = "kpi-page";
-/// A parameter of the health check: the number of a fact; only customers with news after it are looked at.
+/// Records the health of all customers, and looks at their alerts where these may have to change.
+pub const RECORD: &str = "record-health";
+const RECORD_PAGE: &str = "record-page";
+/// A parameter of [`RECORD`]: the number of a fact; only customers with news after it are looked at.
 pub const NEWS_AFTER: &str = "newsAfter";
 const EXPLAIN: &str = "explain-health";
 const HISTORY: &str = "health-history";
@@ -107,6 +113,8 @@ pub enum Facts {
     },
     /// All customers, whose records of a day are to be computed again.
     Verify { view: View, spans: Vec<Span>, on: Date },
+    /// One page of customers to record.
+    ToRecord(Box<recording::ToRecord>),
     /// Records to compute again, with what they rest on.
     Again(Box<verify::Again>),
     /// One customer with its records.
@@ -144,23 +152,34 @@ impl CustomerHealth {
             return Ok(Facts::Joined { as_of, undelivered });
         }
         let view = reader.view(as_of).await.map_err(unavailable)?;
-        if work.task.command() != Some(STRATEGY) {
-            if work.task.customer().is_some_and(|text| !text.trim().is_empty()) {
-                return Ok(match asked(work, view, reader).await? {
-                    Asked::Customer(customer) => Facts::Some {
-                        view,
-                        only: vec![customer.id],
-                    },
-                    Asked::Answer(report) => Facts::Answer(report),
-                });
-            }
-            if let Some(after) = news_after(work)
-                && let Some(only) = reading::touched(view, after, reader).await.map_err(unavailable)?
-            {
-                return Ok(Facts::Some { view, only });
-            }
+        let command = work.task.command().unwrap_or(HEALTH_CHECK);
+        let is_named = work.task.customer().is_some_and(|text| !text.trim().is_empty());
+        if is_named && [HEALTH_CHECK, RECORD].contains(&command) {
+            return Ok(match asked(work, view, reader).await? {
+                Asked::Customer(customer) => Facts::Some {
+                    view,
+                    only: vec![customer.id],
+                },
+                Asked::Answer(report) => Facts::Answer(report),
+            });
         }
-        let spans = reader.spans(view, PAGE_CUSTOMERS).await.map_err(unavailable)?;
+        let news_after = work
+            .task
+            .instruction
+            .params
+            .get(NEWS_AFTER)
+            .and_then(serde_json::Value::as_u64);
+        if let Some(after) = news_after.filter(|_| command == RECORD)
+            && let Some(only) = reading::touched(view, after, reader).await.map_err(unavailable)?
+        {
+            return Ok(Facts::Some { view, only });
+        }
+        let size = if command == RECORD {
+            RECORD_PAGE_CUSTOMERS
+        } else {
+            PAGE_CUSTOMERS
+        };
+        let spans = reader.spans(view, size).await.map_err(unavailable)?;
         if spans.is_empty() {
             return Ok(Facts::Joined {
                 as_of,
@@ -200,11 +219,6 @@ impl CustomerHealth {
     }
 }
 
-/// The fact after which there is news, where a check is only to look at whom that is about.
-fn news_after(work: &Work) -> Option<u64> {
-    work.task.instruction.params.get(NEWS_AFTER)?.as_u64()
-}
-
 #[async_trait]
 impl Agent<Reader, Change> for CustomerHealth {
     type Facts = Facts;
@@ -222,6 +236,7 @@ impl Agent<Reader, Change> for CustomerHealth {
             HEALTH_CHECK,
             EXPLAIN,
             HISTORY,
+            RECORD,
             VERIFY,
             OVERRIDE,
             WITHDRAW,
@@ -247,8 +262,9 @@ impl Agent<Reader, Change> for CustomerHealth {
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
         match work.task.command().unwrap_or(HEALTH_CHECK) {
             EXPLAIN => self.explained(work, reader).await,
-            HEALTH_CHECK | STRATEGY | KPI => self.whole(work, reader).await,
+            HEALTH_CHECK | STRATEGY | KPI | RECORD => self.whole(work, reader).await,
             KPI_PAGE => self.kpi_facts(work, reader).await,
+            RECORD_PAGE => self.to_record(work, reader).await,
             HISTORY => self.recorded(work, reader).await,
             VERIFY => self.verified(work, reader).await,
             VERIFY_PAGE => self.again(work, reader).await,
@@ -270,6 +286,7 @@ impl Agent<Reader, Change> for CustomerHealth {
                 let pages = match work.task.command() {
                     Some(STRATEGY) => STRATEGY_PAGE,
                     Some(KPI) => KPI_PAGE,
+                    Some(RECORD) => RECORD_PAGE,
                     _ => HEALTH_PAGE,
                 };
                 paging::split(NAME, pages, work.now, *view, spans)
@@ -286,7 +303,16 @@ impl Agent<Reader, Change> for CustomerHealth {
                 past,
                 current,
             } => self.health_page(work, page, customers, past, current),
-            Facts::Some { view, only } => paging::only(NAME, HEALTH_PAGE, work.now, *view, only),
+            Facts::Some { view, only } => {
+                let page = if work.task.command() == Some(RECORD) {
+                    RECORD_PAGE
+                } else {
+                    HEALTH_PAGE
+                };
+                paging::only(NAME, page, work.now, *view, only)
+            }
+            Facts::ToRecord(read) => self.record_page(work, read),
+            Facts::Joined { .. } if work.task.command() == Some(RECORD) => self.join_recording(work),
             Facts::Kpis {
                 page,
                 customers,

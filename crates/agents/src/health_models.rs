@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use kunder_agent_core::outcome::DefinitionUse;
 use kunder_agent_core::task::Locale;
@@ -12,6 +13,7 @@ use kunder_domain::definitions::{AlertRule, Band, Definition, Definitions, Healt
 use kunder_domain::health::{CheckContext, CompiledModel, HealthResult, Row, Rule, Snapshot};
 use kunder_domain::measuring::{Measured, measure};
 use kunder_domain::metrics::{Metrics, day};
+use kunder_domain::signals::Signals;
 use rust_decimal::Decimal;
 
 pub mod wording;
@@ -255,6 +257,28 @@ impl HealthModels {
         previous: Option<&Snapshot>,
     ) -> Snapshot {
         Snapshot::of(&self.result(self.active(customer), customer, measured, at, previous))
+    }
+
+    /// The same by the signals kept of a customer; `None` where the model that decides on it is gone.
+    #[must_use]
+    pub fn kept_snapshot(
+        &self,
+        signals: &Signals,
+        at: Timestamp,
+        today: Date,
+        previous: Option<&Snapshot>,
+    ) -> Option<Snapshot> {
+        let measures = signals.measures(&self.definitions.metrics.body, at, today);
+        let context = CheckContext {
+            now: at,
+            today,
+            customer_since: signals.since,
+            previous,
+            overrides: &[],
+        };
+        Some(Snapshot::of(
+            &self.by_id(&signals.model)?.check(&measures, &context),
+        ))
     }
 
     /// The inputs on which most of the score is lost.

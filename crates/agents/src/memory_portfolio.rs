@@ -18,6 +18,7 @@ use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
 use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
+use kunder_domain::signals::Known;
 
 use crate::Reader;
 
@@ -26,6 +27,7 @@ use crate::Reader;
 pub struct MemoryPortfolio {
     facts: Mutex<Vec<Fact>>,
     health: Mutex<BTreeMap<(Date, CustomerId), HealthRecord>>,
+    signals: Mutex<BTreeMap<CustomerId, Vec<u8>>>,
     undelivered: Mutex<Vec<Undelivered>>,
 }
 
@@ -51,6 +53,10 @@ impl MemoryPortfolio {
         for change in &decision.changes {
             match change {
                 Change::Fact(fact) => self.store([fact.clone()]),
+                Change::Signals(new) => {
+                    let mut signals = self.signals.lock().unwrap();
+                    signals.extend(new.iter().map(|one| (one.customer.clone(), one.body.clone())));
+                }
                 Change::Health(records) => {
                     let mut health = self.health.lock().unwrap();
                     for record in records {
@@ -64,7 +70,11 @@ impl MemoryPortfolio {
         }
     }
 
-    fn health(&self) -> Vec<HealthRecord> {
+    pub fn forget_signals(&self) {
+        self.signals.lock().unwrap().clear();
+    }
+
+    pub fn health(&self) -> Vec<HealthRecord> {
         self.health.lock().unwrap().values().cloned().collect()
     }
 
@@ -144,6 +154,25 @@ impl Portfolio for MemoryPortfolio {
         let news = new.filter(|fact| fact.observed <= view.as_of && fact.body.is_news());
         let touched: BTreeSet<CustomerId> = news.map(|fact| fact.customer).collect();
         Ok(touched.into_iter().take(limit).collect())
+    }
+
+    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+        let everything = View {
+            as_of: Timestamp::MAX,
+            last_fact: u64::MAX >> 1,
+        };
+        let seen: BTreeSet<CustomerId> = self.visible(view).into_keys().collect();
+        let all = self.visible(everything).into_iter();
+        let signals = self.signals.lock().unwrap().clone();
+        let known = all
+            .filter(|(id, _)| seen.contains(id) && span.holds(id))
+            .map(|(id, facts)| Known {
+                version: facts.len() as u64,
+                last_observed: facts.iter().map(|fact| fact.observed).max().unwrap(),
+                signals: signals.get(&id).cloned(),
+                customer: id,
+            });
+        Ok(known.collect())
     }
 
     async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use kunder_agent_core::agent::{GatherError, Work};
-use kunder_agent_core::decision::{Decision, FollowUp};
+use kunder_agent_core::decision::{Decision, Due, FollowUp};
 use kunder_agent_core::outcome::{Outcome, Report, SourceUse};
 use kunder_agent_core::task::Task;
 use kunder_domain::fact::CustomerId;
@@ -60,6 +60,16 @@ pub fn only<C>(agent: &str, command: &str, now: Timestamp, view: View, only: &[C
         only: Some(only.to_vec()),
     };
     Decision::wait(vec![follow_up(agent, command, 0, &page)])
+}
+
+/// A page of just these customers, in the view of another one.
+#[must_use]
+pub fn again(agent: &str, command: &str, number: usize, of: &Page, only: &[CustomerId]) -> FollowUp {
+    let page = Page {
+        only: Some(only.to_vec()),
+        ..of.clone()
+    };
+    follow_up(agent, command, number, &page).due(Due::Never)
 }
 
 fn follow_up(agent: &str, command: &str, number: usize, page: &Page) -> FollowUp {

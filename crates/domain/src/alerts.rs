@@ -17,6 +17,7 @@ use crate::fact::field;
 use crate::health::{HealthRecord, Measures, Snapshot, filled};
 use crate::metrics::day;
 use crate::names::fold;
+use crate::signals::tomorrow;
 
 mod contacts;
 mod score;
@@ -132,46 +133,86 @@ impl AlertRules {
     /// Every alert that has to be opened, held back or closed, in a fixed order.
     #[must_use]
     pub fn changes(&self, present: &Present<'_>) -> Vec<AlertChange> {
-        let file = &self.file;
-        let rules = [
-            (
-                reason::SCORE_DROP,
-                file.score_drop
-                    .map(|rule| (rule.cooldown_days, score::drop(&rule, present))),
-            ),
-            (
-                reason::BAND_WORSENED,
-                file.band_worsened
-                    .map(|rule| (rule.cooldown_days, score::worsened(&rule, present))),
-            ),
-            (
-                reason::ENGAGEMENT_CHANGE,
-                file.engagement_change
-                    .map(|rule| (rule.cooldown_days, contacts::rarer(&rule, present))),
-            ),
-            (
-                reason::COMPETITOR,
-                file.competitor
-                    .as_ref()
-                    .map(|rule| (rule.cooldown_days, self.named(rule.within_days, present))),
-            ),
-            (
-                reason::RENEWAL_RISK,
-                file.renewal_risk
-                    .map(|rule| (rule.cooldown_days, score::renewal(&rule, present))),
-            ),
-            (
-                reason::EXPANSION,
-                file.expansion
-                    .as_ref()
-                    .map(|rule| (rule.cooldown_days, self.expands(present))),
-            ),
-        ];
-        let changes = rules.into_iter().filter_map(|(reason, said)| {
-            let (cooldown_days, said) = said?;
-            self.change(reason, cooldown_days, said, present)
-        });
+        let changes = self.say(present).into_iter();
+        let changes = changes
+            .filter_map(|(reason, cooldown_days, said)| self.change(reason, cooldown_days, said, present));
         changes.collect()
+    }
+
+    /// What each rule says, with how long its reason rests.
+    fn say(&self, present: &Present<'_>) -> Vec<(&'static str, i64, Said)> {
+        let file = &self.file;
+        let mut said = Vec::with_capacity(6);
+        if let Some(rule) = &file.score_drop {
+            said.push((reason::SCORE_DROP, rule.cooldown_days, score::drop(rule, present)));
+        }
+        if let Some(rule) = &file.band_worsened {
+            said.push((
+                reason::BAND_WORSENED,
+                rule.cooldown_days,
+                score::worsened(rule, present),
+            ));
+        }
+        if let Some(rule) = &file.engagement_change {
+            said.push((
+                reason::ENGAGEMENT_CHANGE,
+                rule.cooldown_days,
+                contacts::rarer(rule, present),
+            ));
+        }
+        if let Some(rule) = &file.competitor {
+            let said_of = contacts::named(&self.phrases_of(present), rule.within_days, present);
+            said.push((reason::COMPETITOR, rule.cooldown_days, said_of));
+        }
+        if let Some(rule) = &file.renewal_risk {
+            said.push((
+                reason::RENEWAL_RISK,
+                rule.cooldown_days,
+                score::renewal(rule, present),
+            ));
+        }
+        if let Some(rule) = &file.expansion {
+            said.push((reason::EXPANSION, rule.cooldown_days, self.expands(present)));
+        }
+        said
+    }
+
+    /// The first later day on which a rule may say something else, though no fact has come and the health stays as it is.
+    #[must_use]
+    pub fn hold_until(&self, present: &Present<'_>) -> Date {
+        let (file, today) = (&self.file, present.today());
+        let mut until = Date::MAX;
+        if let Some(rule) = &file.engagement_change {
+            until = until.min(contacts::rarer_until(rule, present));
+        }
+        if let Some(rule) = &file.competitor {
+            until = until.min(contacts::named_until(
+                &self.phrases_of(present),
+                rule.within_days,
+                present,
+            ));
+        }
+        if let Some(rule) = &file.renewal_risk {
+            until = until.min(score::renewal_until(rule, present));
+        }
+        // Others are closed when they are old, and what holds and is not open yet rests only for a while.
+        let is_other_open = present
+            .customer
+            .alerts
+            .iter()
+            .any(|(reason, alert)| alert.value.open && reason != "at-risk");
+        if is_other_open || self.waits(present) {
+            until = until.min(tomorrow(today));
+        }
+        until
+    }
+
+    /// Whether a rule holds whose alert is not open.
+    fn waits(&self, present: &Present<'_>) -> bool {
+        let rules = self.say(present);
+        rules.into_iter().any(|(reason, _, said)| {
+            matches!(said, Said::Holds { .. }) && !present.customer.alert_open(reason)
+        })
     }
 
     fn change(
@@ -216,11 +257,11 @@ impl AlertRules {
         })
     }
 
-    fn named(&self, within_days: i64, present: &Present<'_>) -> Said {
+    /// What is looked for in what is known of the customer: the file's phrases and its own.
+    fn phrases_of(&self, present: &Present<'_>) -> BTreeSet<String> {
         let own = present.customer.field(field::COMPETITORS).unwrap_or_default();
         let own = own.split(',').map(fold).filter(|phrase| !phrase.is_empty());
-        let phrases: BTreeSet<String> = self.phrases.iter().cloned().chain(own).collect();
-        contacts::named(&phrases, within_days, present)
+        self.phrases.iter().cloned().chain(own).collect()
     }
 
     fn expands(&self, present: &Present<'_>) -> Said {

@@ -2,6 +2,7 @@
 
 use crate::fact::Fact;
 use crate::health::HealthRecord;
+use crate::signals::NewSignals;
 
 /// One change, committed with the decision it belongs to or not at all.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +12,8 @@ pub enum Change {
     Fact(Fact),
     /// Each takes the place of an older record of the same customer and day.
     Health(Vec<HealthRecord>),
+    /// Each takes the place of those kept of the same customer.
+    Signals(Vec<NewSignals>),
 }
 
 impl Change {
@@ -18,7 +21,7 @@ impl Change {
     pub fn fact(&self) -> Option<&Fact> {
         match self {
             Self::Fact(fact) => Some(fact),
-            Self::Health(_) => None,
+            Self::Health(_) | Self::Signals(_) => None,
         }
     }
 
@@ -26,7 +29,7 @@ impl Change {
     pub fn facts(changes: impl IntoIterator<Item = Self>) -> impl Iterator<Item = Fact> {
         changes.into_iter().filter_map(|change| match change {
             Self::Fact(fact) => Some(fact),
-            Self::Health(_) => None,
+            Self::Health(_) | Self::Signals(_) => None,
         })
     }
 }

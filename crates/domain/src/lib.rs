@@ -24,3 +24,4 @@ pub mod money_flow;
 pub mod names;
 pub mod portfolio;
 pub mod process;
+pub mod signals;

@@ -13,6 +13,7 @@ use crate::customer::Customer;
 use crate::fact::CustomerId;
 use crate::health::HealthRecord;
 use crate::names::NameIndex;
+use crate::signals::Known;
 
 /// What is read: facts observed up to `as_of`, among those numbered up to `last_fact`. Two reads of one view agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +74,9 @@ pub trait Portfolio: Send + Sync + 'static {
     /// Customers with facts numbered above `after` that are in the view, in the order of their ids, at most `limit`.
     /// What our own agents noted of a customer does not count as news of it.
     async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError>;
+
+    /// Every customer of a span that is in the view, with the signals kept of it, in the order of their ids.
+    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError>;
 
     /// The latest days before `before` that have health records, newest first, at most `limit`.
     async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError>;

@@ -3,13 +3,13 @@
 //!
 //! Each has an id of its day or of its news, so that a restart asks for none twice.
 
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::envelope::Envelope;
 use kunder_agent_core::id::TaskId;
 use kunder_agent_core::task::Task;
-use kunder_agents::customer_health::NEWS_AFTER;
+use kunder_agents::customer_health::{NEWS_AFTER, RECORD};
 use kunder_domain::metrics::day;
 use tokio::sync::watch;
 
@@ -72,7 +72,10 @@ impl Checks {
         if !self.config.daily || self.moment(today).is_none_or(|due| now < due) {
             return Ok(false);
         }
-        self.ask("health-check", &today.to_string(), None).await?;
+        self.ask(RECORD, &today.to_string(), None).await?;
+        if today.weekday() == Weekday::Monday {
+            self.ask("health-check", &today.to_string(), None).await?;
+        }
         if today.day() == 1 {
             self.ask("verify-health", &today.to_string(), None).await?;
         }
@@ -102,7 +105,7 @@ impl Checks {
         }
         let touched = self.service.store.touched(view, after, 1).await.map_err(|_| ())?;
         if !touched.is_empty() {
-            self.ask("health-check", &format!("news/{after}/{upto}"), Some(after))
+            self.ask(RECORD, &format!("news/{after}/{upto}"), Some(after))
                 .await?;
         }
         self.service

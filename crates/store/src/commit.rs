@@ -5,6 +5,7 @@ use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{Commit, CommitError, End};
 use kunder_agent_core::outcome::{Outcome, Status};
 use kunder_domain::change::Change;
+use kunder_domain::signals::NewSignals;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::artifact::{Staged, artifact_path};
@@ -15,6 +16,7 @@ use crate::letters::LetterRow;
 use crate::moment::{nanos, signed, unsigned};
 use crate::open::SqliteStore;
 use crate::outbox::AnnouncementRow;
+use crate::signals;
 use crate::tasks::{TaskRow, ended, state};
 
 /// A commit with everything serialized and its artifacts on disk, so that the writer's thread has only SQL left.
@@ -25,6 +27,7 @@ pub(crate) struct Prepared {
     expects: Vec<Expect>,
     facts: Vec<FactRow>,
     health: Vec<HealthRow>,
+    signals: Vec<NewSignals>,
     recorded: i64,
     follow_ups: Vec<TaskRow>,
     announcements: Vec<AnnouncementRow>,
@@ -107,9 +110,10 @@ impl Prepared {
                 fact.customer.as_str()
             )));
         }
-        let (mut facts, mut health) = (Vec::new(), Vec::new());
+        let (mut facts, mut health, mut signals) = (Vec::new(), Vec::new(), Vec::new());
         for change in &commit.changes {
             match change {
+                Change::Signals(new) => signals.extend(new.iter().cloned()),
                 Change::Fact(fact) => facts.push(FactRow::new(fact).map_err(unwritable)?),
                 Change::Health(records) => {
                     for record in records {
@@ -151,6 +155,7 @@ impl Prepared {
             expects: commit.expects,
             facts,
             health,
+            signals,
             recorded: nanos(store.inner.clock.now()),
             follow_ups,
             announcements,
@@ -175,6 +180,7 @@ impl Prepared {
         // Of two facts with one id the first wins: a decision is a function of its task, so the second is the same or a late repeat.
         facts::insert(connection, &self.facts, self.recorded)?;
         health::insert(connection, &self.health)?;
+        signals::insert(connection, &self.signals)?;
         for follow_up in &self.follow_ups {
             follow_up.insert(connection)?;
         }

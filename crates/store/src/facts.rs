@@ -71,6 +71,7 @@ struct CustomerChange<'a> {
     version: i64,
     first_fact: i64,
     first_observed: i64,
+    last_observed: i64,
     /// The name observed last, with that moment and the fact's id.
     name: Option<(i64, &'a str, &'a str)>,
 }
@@ -144,10 +145,12 @@ pub(crate) fn insert(
             version: number,
             first_fact: number,
             first_observed: fact.observed,
+            last_observed: fact.observed,
             name: None,
         });
         change.version = number;
         change.first_observed = change.first_observed.min(fact.observed);
+        change.last_observed = change.last_observed.max(fact.observed);
         if let Some(name) = &fact.name {
             let named = (fact.observed, fact.id.as_str(), name.as_str());
             change.name = change.name.max(Some(named));
@@ -165,8 +168,9 @@ fn change_customers(
 ) -> rusqlite::Result<()> {
     let mut known = connection.prepare_cached("SELECT 1 FROM customers WHERE id = ?1")?;
     let mut upsert = connection.prepare_cached(
-        "INSERT INTO customers(id, version, first_fact, first_observed) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT(id) DO UPDATE SET version = excluded.version, first_observed = min(first_observed, excluded.first_observed)",
+        "INSERT INTO customers(id, version, first_fact, first_observed, last_observed) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT(id) DO UPDATE SET version = excluded.version, first_observed = min(first_observed, excluded.first_observed),
+             last_observed = max(last_observed, excluded.last_observed)",
     )?;
     let mut rename = connection.prepare_cached(
         "UPDATE customers SET name = ?2, name_observed = ?3, name_fact = ?4
@@ -179,7 +183,8 @@ fn change_customers(
             customer,
             change.version,
             change.first_fact,
-            change.first_observed
+            change.first_observed,
+            change.last_observed
         ])?;
         if let Some((observed, fact, name)) = change.name {
             named_anew |= rename.execute(params![customer, name, observed, fact])? > 0;

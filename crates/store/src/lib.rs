@@ -22,6 +22,7 @@ mod portfolio;
 mod readers;
 mod schema;
 mod seal;
+mod signals;
 mod tasks;
 mod unreadable;
 mod writer;

@@ -10,12 +10,14 @@ use kunder_domain::fact::{CustomerId, Fact};
 use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
+use kunder_domain::signals::Known;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error::Failure;
 use crate::health;
 use crate::moment::{moment, nanos, signed, unsigned};
 use crate::open::SqliteStore;
+use crate::signals;
 
 #[async_trait]
 impl Portfolio for SqliteStore {
@@ -52,6 +54,12 @@ impl Portfolio for SqliteStore {
     async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError> {
         Ok(SqliteStore::read(self, |connection| {
             health::touched(connection, view, after, limit)
+        })?)
+    }
+
+    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+        Ok(SqliteStore::read(self, |connection| {
+            signals::known(connection, view, span)
         })?)
     }
 

@@ -35,6 +35,10 @@ impl Memory {
         for change in changes {
             match change {
                 Change::Fact(fact) => drop(self.facts.ingest(vec![fact], recorded)),
+                Change::Signals(new) => {
+                    let new = new.into_iter().map(|one| (one.customer, one.body));
+                    self.signals.extend(new);
+                }
                 Change::Health(records) => records.into_iter().for_each(|record| self.health.insert(record)),
             }
         }

@@ -72,6 +72,7 @@ struct Known {
     version: u64,
     first_fact: u64,
     first_observed: Timestamp,
+    last_observed: Timestamp,
     /// The name observed last, with that moment and the fact's id.
     name: Option<(Timestamp, String, String)>,
     /// In the order of their numbers.
@@ -201,6 +202,20 @@ impl Facts {
         self.customers.get_mut(id.as_str())?.read(view)
     }
 
+    pub(super) fn known(&self, view: View, span: &Span) -> Vec<kunder_domain::signals::Known> {
+        let customers = self.customers.values().map(|customer| &customer.known);
+        let seen = customers.filter(|known| {
+            span.holds(&known.id) && known.first_observed <= view.as_of && known.first_fact <= view.last_fact
+        });
+        let known = seen.map(|known| kunder_domain::signals::Known {
+            customer: known.id.clone(),
+            version: known.version,
+            last_observed: known.last_observed,
+            signals: None,
+        });
+        known.collect()
+    }
+
     pub(super) fn touched(&self, view: View, after: u64, limit: usize) -> Vec<CustomerId> {
         let news = |stored: &Arc<Stored>| {
             let Stored { number, fact } = &**stored;
@@ -243,6 +258,7 @@ impl Known {
             version: 0,
             first_fact: first.number,
             first_observed: first.fact.observed,
+            last_observed: first.fact.observed,
             name: None,
             facts: Vec::new(),
         };
@@ -255,6 +271,7 @@ impl Known {
         let Stored { number, fact } = &*stored;
         self.version = *number;
         self.first_observed = self.first_observed.min(fact.observed);
+        self.last_observed = self.last_observed.max(fact.observed);
         let mut renamed = false;
         if let FactBody::Profile { field: known, value } = &fact.body
             && known == field::NAME

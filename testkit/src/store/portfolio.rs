@@ -10,6 +10,7 @@ use kunder_domain::fact::CustomerId;
 use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
+use kunder_domain::signals::Known;
 
 use super::SimStore;
 
@@ -33,6 +34,16 @@ impl Portfolio for SimStore {
 
     async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError> {
         Ok(self.memory().facts.touched(view, after, limit))
+    }
+
+    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+        let memory = self.memory();
+        let known = memory.facts.known(view, span).into_iter();
+        let with_signals = known.map(|known| Known {
+            signals: memory.signals.get(&known.customer).cloned(),
+            ..known
+        });
+        Ok(with_signals.collect())
     }
 
     async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {

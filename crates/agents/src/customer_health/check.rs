@@ -8,6 +8,7 @@ use kunder_domain::fact::{Contact, ContactRole};
 use kunder_domain::health::Snapshot;
 use kunder_domain::measuring::Measured;
 use kunder_domain::metrics::{Metrics, day};
+use kunder_domain::signals::Signals;
 
 use super::CustomerHealth;
 use super::alerts::{AT_RISK_ALERT, Crossing};
@@ -24,7 +25,44 @@ pub(super) struct Look {
     pub changes: Vec<AlertChange>,
 }
 
+/// A customer judged without words.
+pub(super) struct Glance {
+    pub snapshot: Snapshot,
+    /// Whether its alerts have to be looked at: more may be needed to say so.
+    pub alerts_may_change: bool,
+    /// What can be kept of it.
+    pub signals: Signals,
+}
+
 impl CustomerHealth {
+    /// Judges a customer as it is at `at`, for the record.
+    pub(super) fn glance(&self, customer: &Customer, at: Timestamp, past: &Past) -> Glance {
+        let last = past.last(&customer.id);
+        let measured = self.models.measured(customer, at);
+        let previous = last.map(|record| &record.snapshot);
+        let snapshot = self.models.snapshot(customer, &measured, at, previous);
+        let present = self.present(customer, at, &measured, &snapshot, past);
+        let alerts_may_change = self.crossing(customer, snapshot.severity, at).is_some()
+            || self.alerts.need_history(&present, last)
+            || !self.alerts.changes(&present).is_empty();
+        let until = self.alerts.hold_until(&present);
+        let mut signals = Signals::of(
+            customer,
+            &measured,
+            &snapshot.model,
+            at,
+            &self.zone,
+            &self.definitions,
+            until,
+        );
+        signals.at_risk = customer.alert_open(AT_RISK_ALERT);
+        Glance {
+            alerts_may_change,
+            signals,
+            snapshot,
+        }
+    }
+
     /// Judges a customer as it is at `at`, after how it was before.
     pub(super) fn look(&self, customer: &Customer, at: Timestamp, past: &Past, locale: Locale) -> Look {
         let metrics = Metrics::of(customer, day(at, &self.zone), &self.zone, &self.definitions);

@@ -80,7 +80,7 @@ impl CustomerHealth {
         report.set("health", &rows);
         report.set("alerts", &alerts);
         let mut decision = Decision::done(report);
-        let is_whole = work.task.customer().is_none() && super::news_after(work).is_none();
+        let is_whole = work.task.customer().is_none_or(|text| text.trim().is_empty());
         if !rehearsal && is_whole && !pages.found.is_empty() {
             let mut movement = Movement::default();
             pages.found.iter().for_each(|page| movement.add(&page.movement));

@@ -29,6 +29,14 @@ pub struct Past {
 }
 
 impl Past {
+    /// Only the last records.
+    pub(super) fn of(last: BTreeMap<CustomerId, HealthRecord>) -> Self {
+        Self {
+            last,
+            history: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn last(&self, customer: &CustomerId) -> Option<&HealthRecord> {
         self.last.get(customer)
     }
@@ -70,10 +78,9 @@ impl CustomerHealth {
         reader: &Reader,
     ) -> Result<Past, PortfolioError> {
         let today = day(page.view.as_of, &self.zone);
-        Ok(Past {
-            last: last_records(page, today, customers.len(), reader).await?,
-            ..Past::default()
-        })
+        Ok(Past::of(
+            last_records(page, today, customers.len(), reader).await?,
+        ))
     }
 
     /// The days before, of those whose alerts rest on them.
@@ -141,7 +148,8 @@ pub(super) async fn last_records(
     Ok(last)
 }
 
-async fn customers(page: &Page, reader: &Reader) -> Result<Vec<Customer>, PortfolioError> {
+/// The customers of a page.
+pub(super) async fn customers(page: &Page, reader: &Reader) -> Result<Vec<Customer>, PortfolioError> {
     let Some(only) = &page.only else {
         return reader.read(page.view, &page.span).await;
     };

@@ -165,19 +165,22 @@ fn urgency(row: &HealthRow) -> (Reverse<u8>, Reverse<Decimal>, Reverse<i64>, Str
 /// The counts of the protocol; their sum is `total_managed` (D-03).
 #[must_use]
 pub fn counts(rows: &[HealthRow]) -> CustomerCounts {
-    let mut counts = CustomerCounts {
-        total_managed: rows.len() as u64,
-        ..CustomerCounts::default()
-    };
+    let mut counts = CustomerCounts::default();
     for row in rows {
-        let counter = match row.severity {
-            _ if !row.is_in_a_band() => &mut counts.not_scored,
-            0 => &mut counts.healthy,
-            1 => &mut counts.neutral,
-            2 => &mut counts.at_risk,
-            _ => &mut counts.critical,
-        };
-        *counter += 1;
+        count(&mut counts, row.is_in_a_band().then_some(row.severity));
     }
     counts
+}
+
+/// Counts one customer, by the severity of its band, `None` where it is in none.
+pub(super) fn count(counts: &mut CustomerCounts, severity: Option<u8>) {
+    counts.total_managed += 1;
+    let counter = match severity {
+        None => &mut counts.not_scored,
+        Some(0) => &mut counts.healthy,
+        Some(1) => &mut counts.neutral,
+        Some(2) => &mut counts.at_risk,
+        Some(_) => &mut counts.critical,
+    };
+    *counter += 1;
 }

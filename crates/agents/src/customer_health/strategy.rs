@@ -243,12 +243,7 @@ impl CustomerHealth {
         let pages: Pages<StrategyPage> = Pages::read(work, "strategyPage");
         let (mut customers, mut movement) = (CustomerCounts::default(), Movement::default());
         for page in &pages.found {
-            customers.total_managed += page.customers.total_managed;
-            customers.healthy += page.customers.healthy;
-            customers.neutral += page.customers.neutral;
-            customers.at_risk += page.customers.at_risk;
-            customers.critical += page.customers.critical;
-            customers.not_scored += page.customers.not_scored;
+            customers.add(&page.customers);
             movement.add(&page.movement);
         }
         let as_of = day(as_of, &self.zone);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::ToSpan;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Present, Said, label, median, reason};
@@ -10,6 +10,7 @@ use crate::definitions::EngagementChange;
 use crate::exact::Exact;
 use crate::metrics::{day, days_between};
 use crate::names::fold;
+use crate::signals::after;
 
 pub(super) fn rarer(rule: &EngagementChange, present: &Present<'_>) -> Said {
     let today = present.today();
@@ -64,10 +65,61 @@ pub(super) fn rarer(rule: &EngagementChange, present: &Present<'_>) -> Said {
     }
 }
 
-/// The newest mention of one of these folded phrases.
-pub(super) fn named(phrases: &BTreeSet<String>, within_days: i64, present: &Present<'_>) -> Said {
+/// The next day on which a contact passes from one window into another, or on which the customer has been here long enough.
+pub(super) fn rarer_until(rule: &EngagementChange, present: &Present<'_>) -> Date {
     let today = present.today();
-    let since = today.checked_sub((within_days - 1).days()).unwrap_or(Date::MIN);
+    let whole = rule.window_days * (rule.windows + 1);
+    let moves = present.customer.touchpoints.iter().filter_map(|touchpoint| {
+        let on = day(touchpoint.observed, present.zone);
+        let back = days_between(on, today);
+        let next = (back.div_euclid(rule.window_days) + 1) * rule.window_days;
+        (back < whole).then(|| after(on, next))
+    });
+    let old = present
+        .customer
+        .first_observed
+        .map(|first| after(day(first, present.zone), whole - 1));
+    moves
+        .chain(old)
+        .filter(|on| *on > today)
+        .min()
+        .unwrap_or(Date::MAX)
+}
+
+/// The day on which the newest mention is too old.
+pub(super) fn named_until(phrases: &BTreeSet<String>, within_days: i64, present: &Present<'_>) -> Date {
+    newest_mention(phrases, within_days, present)
+        .map_or(Date::MAX, |(at, ..)| after(day(at, present.zone), within_days))
+}
+
+/// Whether one of these folded phrases was named of late.
+pub(super) fn named(phrases: &BTreeSet<String>, within_days: i64, present: &Present<'_>) -> Said {
+    let Some((at, phrase, source)) = newest_mention(phrases, within_days, present) else {
+        return Said::Gone(label(
+            "Ingen konkurrent har nämnts på sistone",
+            "No competitor was named of late",
+        ));
+    };
+    let at = day(at, present.zone);
+    Said::Holds {
+        level: None,
+        because: label(
+            format!("”{phrase}” nämndes den {at} ({source})"),
+            format!("“{phrase}” was named on {at} ({source})"),
+        ),
+    }
+}
+
+/// When, which phrase, and by which source.
+fn newest_mention<'p>(
+    phrases: &'p BTreeSet<String>,
+    within_days: i64,
+    present: &'p Present<'_>,
+) -> Option<(Timestamp, &'p str, &'p str)> {
+    if phrases.is_empty() {
+        return None;
+    }
+    let since = after(present.today(), 1 - within_days);
     let customer = present.customer;
     let touchpoints = customer
         .touchpoints
@@ -86,24 +138,9 @@ pub(super) fn named(phrases: &BTreeSet<String>, within_days: i64, present: &Pres
     let mentions = recent.filter_map(|(at, text, source)| {
         let text = fold(text);
         let phrase = phrases.iter().find(|phrase| holds_phrase(&text, phrase))?;
-        Some((at, phrase, source))
+        Some((at, phrase.as_str(), source))
     });
-    match mentions.max_by_key(|(at, ..)| *at) {
-        None => Said::Gone(label(
-            "Ingen konkurrent har nämnts på sistone",
-            "No competitor was named of late",
-        )),
-        Some((at, phrase, source)) => {
-            let at = day(at, present.zone);
-            Said::Holds {
-                level: None,
-                because: label(
-                    format!("”{phrase}” nämndes den {at} ({source})"),
-                    format!("“{phrase}” was named on {at} ({source})"),
-                ),
-            }
-        }
-    }
+    mentions.max_by_key(|(at, ..)| *at)
 }
 
 /// Whether the phrase stands in the text as whole words.

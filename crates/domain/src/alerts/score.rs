@@ -1,6 +1,7 @@
 //! Alerts that rest on health: the score fell, the band is worse, a subscription ends while the customer is not well.
 
 use jiff::ToSpan;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
@@ -8,6 +9,7 @@ use super::{Present, Said, label, median, reason};
 use crate::definitions::{BandWorsened, RenewalRisk, ScoreDrop};
 use crate::exact::Exact;
 use crate::metrics::{day, days_between};
+use crate::signals::after;
 
 /// A median of fewer scores says nothing.
 const MEDIAN_LEAST: usize = 7;
@@ -150,4 +152,16 @@ pub(super) fn renewal(rule: &RenewalRisk, present: &Present<'_>) -> Said {
             ),
         },
     }
+}
+
+/// The next day on which a subscription comes near its end, or is past it.
+pub(super) fn renewal_until(rule: &RenewalRisk, present: &Present<'_>) -> Date {
+    let today = present.today();
+    let ends = present
+        .customer
+        .subscriptions
+        .values()
+        .filter_map(|states| states.last()?.value.end);
+    let days = ends.flat_map(|end| [after(end, -rule.days), after(end, 1)]);
+    days.filter(|on| *on > today).min().unwrap_or(Date::MAX)
 }

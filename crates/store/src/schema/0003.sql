@@ -25,3 +25,13 @@ CREATE TABLE health (
     points    TEXT    NOT NULL,
     PRIMARY KEY (day, customer)
 ) WITHOUT ROWID;
+
+-- What was measured of a customer, for the days on which it cannot have changed.
+CREATE TABLE signals (
+    customer TEXT PRIMARY KEY,
+    body     BLOB NOT NULL
+) WITHOUT ROWID;
+
+-- The latest moment that a fact of the customer is about.
+ALTER TABLE customers ADD COLUMN last_observed INTEGER NOT NULL DEFAULT 0;
+UPDATE customers SET last_observed = (SELECT max(observed) FROM facts WHERE facts.customer = customers.id);

@@ -158,6 +158,7 @@ async fn see<B: Bench>(bench: &B, look: &Look, script: &Script) -> Vec<String> {
         told(&store.view(look.at).await),
         told(&store.spans(look.view, look.size).await),
         told(&store.read(look.view, &look.span).await),
+        told(&store.signals(look.view, &look.span).await),
         told(&store.touched(look.view, look.number, look.limit).await),
         told(&store.fact_counts().await),
         told(&store.letters(look.letters).await),

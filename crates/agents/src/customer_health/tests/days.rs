@@ -183,22 +183,82 @@ fn what_was_recorded_is_what_all_facts_give() {
 
 #[test]
 fn a_check_looks_only_at_whom_it_is_told_to() {
-    let agent = agent();
-    let portfolio = portfolio();
-    let upto = portfolio.facts().len();
-    let looked = |task: Task| {
-        let finished = run(&agent, &task, now(), &portfolio);
-        let events: Vec<&str> = finished.decision.events.iter().map(|event| event.kind).collect();
-        let names = rows(&finished).into_iter().map(|row| row.customer_id.0);
-        (names.collect::<Vec<_>>(), events.join(" "))
-    };
+    let (agent, portfolio) = (agent(), portfolio());
     let mut one = task("one", HEALTH_CHECK);
     one.context.customer = Some("Sextio SK".to_owned());
-    assert_eq!(looked(one), (vec!["c60".to_owned()], String::new()));
-    let news = asked_with("news", HEALTH_CHECK, json!({NEWS_AFTER: upto}));
-    assert_eq!(looked(news.clone()).0, [""; 0], "nothing new");
+    let finished = run(&agent, &one, now(), &portfolio);
+    let names: Vec<String> = rows(&finished).into_iter().map(|row| row.customer_id.0).collect();
+    assert_eq!(names, ["c60"]);
+    assert!(finished.decision.events.is_empty(), "that is no summary");
+}
+
+/// What a recording said, and whose alerts it has looked at again.
+fn recorded(
+    agent: &CustomerHealth,
+    portfolio: &Arc<MemoryPortfolio>,
+    task: &Task,
+    days_ago: i64,
+) -> (Value, Vec<Value>) {
+    let finished = run(agent, task, ago(days_ago), portfolio);
+    let looked = finished.pages.iter().flat_map(|page| &page.follow_ups);
+    let looked = looked.map(|follow_up| follow_up.instruction.params["page"]["only"].clone());
+    (finished.report().blocks["recording"].clone(), looked.collect())
+}
+
+#[test]
+fn a_recording_measures_whom_there_is_news_of_and_looks_again_at_whose_alerts_may_change() {
+    let (agent, portfolio) = (agent(), portfolio());
+    let record = |id: &str, days_ago| recorded(&agent, &portfolio, &task(id, RECORD), days_ago);
+    let (first, looked) = record("first", 0);
+    assert_eq!(
+        (&first["measured"], &first["customers"]["total_managed"]),
+        (&json!(8), &json!(7))
+    );
+    assert!(!looked.is_empty(), "those at risk");
+    // The alerts are opened by the pages that look again: facts, so those customers are measured anew.
+    let _ = check(&agent, &portfolio, 0);
+    let upto = portfolio.facts().len();
+    let (second, looked) = record("second", -1);
+    assert_eq!(second["customers"]["total_managed"], 7);
+    let measured = second["measured"].as_u64().unwrap();
+    assert!((1..8).contains(&measured), "{second}");
+    assert_eq!(
+        looked,
+        [json!(["c59", "c90"])],
+        "sixty and ninety-one days of silence"
+    );
+    let news = asked_with("news", RECORD, json!({NEWS_AFTER: upto}));
+    assert_eq!(
+        recorded(&agent, &portfolio, &news, -1).0["customers"]["total_managed"],
+        0
+    );
     portfolio.store([alerts::met_today("c91", 7)]);
-    let news = asked_with("more", HEALTH_CHECK, json!({NEWS_AFTER: upto}));
-    assert_eq!(looked(news).0, ["c91"]);
-    assert_eq!(looked(task("all", HEALTH_CHECK)).1, "health-summary");
+    let news = asked_with("more", RECORD, json!({NEWS_AFTER: upto}));
+    let (found, looked) = recorded(&agent, &portfolio, &news, -1);
+    assert_eq!((&found["measured"], looked), (&json!(1), vec![json!(["c91"])]));
+}
+
+/// Day after day, both ways record the same.
+#[test]
+fn kept_signals_record_what_all_facts_do() {
+    for (agent, portfolio) in [
+        (
+            accountant(),
+            customer_with(&format!(
+                "{STEADY} ticket_sentiment=negative@4 ticket_sentiment=neutral@2"
+            )),
+        ),
+        (agent(), portfolio()),
+    ] {
+        let anew = MemoryPortfolio::new(portfolio.facts());
+        for days_ago in (-40..4).rev() {
+            let id = format!("day{days_ago}");
+            let kept = recorded(&agent, &portfolio, &task(&id, RECORD), days_ago).0;
+            anew.forget_signals();
+            let all = recorded(&agent, &anew, &task(&id, RECORD), days_ago).0;
+            assert_eq!(kept["customers"], all["customers"], "{days_ago}");
+            assert_eq!(portfolio.health(), anew.health(), "{days_ago}");
+            assert_eq!(all["measured"].as_u64().unwrap() > 0, true);
+        }
+    }
 }

@@ -15,6 +15,7 @@ use kunder_domain::exact::Exact;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
 use kunder_domain::health::{HealthRecord, Kept, Snapshot};
 use kunder_domain::portfolio::{Span, View};
+use kunder_domain::signals::NewSignals;
 
 use super::{AGENTS, LANES};
 use crate::bench::{AGENT, announcement, commit, fact, id, named, new_task, outcome, website};
@@ -242,6 +243,11 @@ impl Script {
         if self.one_in(2) {
             let records = (0..=self.random.below(3)).map(|_| self.record());
             commit.changes.push(Change::Health(records.collect()));
+            let customer = CustomerId(format!("k{}", self.random.below(6)));
+            let body = vec![self.random.below(256) as u8];
+            commit
+                .changes
+                .push(Change::Signals(vec![NewSignals { customer, body }]));
         }
         if self.one_in(3) {
             commit.follow_ups = self.tasks();
