@@ -47,6 +47,8 @@ pub struct Judged<'a> {
     pub no_band: Option<String>,
     /// What to do.
     pub suggestion: String,
+    /// What is kept of it.
+    pub snapshot: Snapshot,
 }
 
 /// One reason of a judgement.
@@ -97,7 +99,9 @@ impl HealthModels {
         Some(resolver.body.resolve(&|field| customer.field(field)).models)
     }
 
-    fn by_id(&self, id: &str) -> Option<&CompiledModel> {
+    /// A model by its id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&CompiledModel> {
         self.models.iter().find(|model| model.id == id)
     }
 
@@ -179,16 +183,34 @@ impl HealthModels {
         at: Timestamp,
         locale: Locale,
     ) -> Judged<'_> {
+        self.judged_by(
+            customer,
+            &self.measured_beside(customer, metrics, at),
+            at,
+            None,
+            locale,
+        )
+    }
+
+    /// The same by these measures; `previous` is the last result, for bands that are left later than they are entered.
+    #[must_use]
+    pub fn judged_by(
+        &self,
+        customer: &Customer,
+        measured: &Measured<'_>,
+        at: Timestamp,
+        previous: Option<&Snapshot>,
+        locale: Locale,
+    ) -> Judged<'_> {
         let language = locale.pick("sv", "en");
         let model = self.active(customer);
-        let measured = self.measured_beside(customer, metrics, at);
-        let result = self.result(model, customer, &measured, at, None);
-        let state = Snapshot::of(&result).state;
+        let result = self.result(model, customer, measured, at, previous);
+        let snapshot = Snapshot::of(&result);
         let score = result.printed_score();
         let mut because = exceptions(&result, language);
         because.extend(match &score {
             Some(_) => self.losses(&result, language),
-            None => rules_that_hold(&result, &measured, language),
+            None => rules_that_hold(&result, measured, language),
         });
         let lacking = |missing: &str| match locale {
             Locale::Sv => format!("Se till att detta kommer in: {missing}"),
@@ -196,9 +218,9 @@ impl HealthModels {
         };
         Judged {
             model,
-            key: wording::kept_key(&state).to_owned(),
+            key: wording::kept_key(&snapshot.state).to_owned(),
             severity: result.band().map(|band| band.severity),
-            label: wording::kept_label(model, &state, language),
+            label: wording::kept_label(model, &snapshot.state, language),
             because,
             no_band: wording::no_band(&result, language),
             suggestion: match result.band() {
@@ -207,15 +229,20 @@ impl HealthModels {
                 None => lacking(&result.missing.join(", ")),
             },
             score,
+            snapshot,
         }
     }
 
-    /// The severity alone; `None` where the customer is in no band.
+    /// What is kept of a customer's health at a moment.
     #[must_use]
-    pub fn severity(&self, customer: &Customer, at: Timestamp) -> Option<u8> {
-        let measured = self.measured(customer, at);
-        let result = self.result(self.active(customer), customer, &measured, at, None);
-        result.band().map(|band| band.severity)
+    pub fn snapshot(
+        &self,
+        customer: &Customer,
+        measured: &Measured<'_>,
+        at: Timestamp,
+        previous: Option<&Snapshot>,
+    ) -> Snapshot {
+        Snapshot::of(&self.result(self.active(customer), customer, measured, at, previous))
     }
 
     /// The inputs on which most of the score is lost.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use crate::fact::{
     Contact, Coordination, CustomerId, Fact, FactBody, Invoice, Measurement, Opportunity, Service, Stage,
@@ -52,8 +53,8 @@ pub struct Customer {
     pub onboarded: Option<Sourced<()>>,
     /// By the key of the request.
     pub coordinations: BTreeMap<String, Vec<Sourced<Coordination>>>,
-    /// By reason: whether it is open, and its severity.
-    pub alerts: BTreeMap<String, Sourced<(bool, u8)>>,
+    /// By reason.
+    pub alerts: BTreeMap<String, Sourced<AlertState>>,
     /// When alerts were opened, by reason.
     pub alert_openings: BTreeMap<String, Vec<Timestamp>>,
     /// Exceptions that persons made for its health and nobody withdrew, oldest first; those whose last day has passed among them.
@@ -64,6 +65,15 @@ pub struct Customer {
     pub told: BTreeMap<String, Sourced<String>>,
     /// Facts read, and the newest observation, by source.
     pub sources: BTreeMap<String, (u64, Timestamp)>,
+}
+
+/// An alert as it was changed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlertState {
+    pub open: bool,
+    pub severity: u8,
+    /// What has to be regained before it is closed, where that is a number.
+    pub level: Option<Decimal>,
 }
 
 /// A todo, and when it was done.
@@ -207,12 +217,21 @@ impl Customer {
                 reason,
                 open,
                 severity,
+                level,
             } => {
                 if open {
                     let openings = self.alert_openings.entry(reason.clone()).or_default();
                     openings.push(fact.observed);
                 }
-                newest(&mut self.alerts, reason, sourced!((open, severity)));
+                newest(
+                    &mut self.alerts,
+                    reason,
+                    sourced!(AlertState {
+                        open,
+                        severity,
+                        level
+                    }),
+                );
             }
             FactBody::Override(one) => self.make_exception(sourced!(one)),
             FactBody::OverrideWithdrawn { id } => {
@@ -304,7 +323,7 @@ impl Customer {
     /// Whether an alert with this reason is open.
     #[must_use]
     pub fn alert_open(&self, reason: &str) -> bool {
-        self.alerts.get(reason).is_some_and(|alert| alert.value.0)
+        self.alerts.get(reason).is_some_and(|alert| alert.value.open)
     }
 }
 

@@ -107,6 +107,9 @@ pub enum FactBody {
         reason: String,
         open: bool,
         severity: u8,
+        /// What has to be regained before it is closed, where that is a number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<Decimal>,
     },
     /// A person made an exception for this customer's health.
     Override(Override),
@@ -150,6 +153,8 @@ pub mod field {
     pub const GOALS: &str = "goals";
     pub const BACKGROUND: &str = "background";
     pub const ACCOUNT_OWNER: &str = "accountOwner";
+    /// Who else might serve the customer: names with commas between (S2-68).
+    pub const COMPETITORS: &str = "competitors";
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

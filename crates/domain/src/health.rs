@@ -109,7 +109,7 @@ pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| rest.split_once('}').map(|(name, _)| name))
 }
 
-fn filled(text: &str, value: Lookup<'_>) -> String {
+pub(crate) fn filled(text: &str, value: Lookup<'_>) -> String {
     let mut pieces = text.split('{');
     let mut filled = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

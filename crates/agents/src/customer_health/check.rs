@@ -2,21 +2,40 @@
 
 use jiff::Timestamp;
 use kunder_agent_core::task::Locale;
+use kunder_domain::alerts::{AlertChange, Present};
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::{Contact, ContactRole};
+use kunder_domain::health::Snapshot;
+use kunder_domain::measuring::Measured;
 use kunder_domain::metrics::{Metrics, day};
 
 use super::CustomerHealth;
 use super::alerts::{AT_RISK_ALERT, Crossing};
+use super::reading::Past;
 use super::rows::{HealthRow, LastContact, SuggestedContact};
 
+/// A customer looked at.
+pub(super) struct Look {
+    pub row: HealthRow,
+    /// What is kept of it.
+    pub snapshot: Snapshot,
+    pub crossing: Option<Crossing>,
+    /// What has to become of its other alerts.
+    pub changes: Vec<AlertChange>,
+}
+
 impl CustomerHealth {
-    /// Judges a customer as it is at `as_of`.
-    pub(super) fn judge(&self, customer: &Customer, as_of: Timestamp, locale: Locale) -> HealthRow {
-        let metrics = Metrics::of(customer, day(as_of, &self.zone), &self.zone, &self.definitions);
-        let judged = self.models.judged(customer, &metrics, as_of, locale);
+    /// Judges a customer as it is at `at`, after how it was before.
+    pub(super) fn look(&self, customer: &Customer, at: Timestamp, past: &Past, locale: Locale) -> Look {
+        let metrics = Metrics::of(customer, day(at, &self.zone), &self.zone, &self.definitions);
+        let measured = self.models.measured_beside(customer, &metrics, at);
+        let previous = past.last(&customer.id).map(|record| &record.snapshot);
+        let judged = self.models.judged_by(customer, &measured, at, previous, locale);
+        let present = self.present(customer, at, &measured, &judged.snapshot, past);
+        let changes = self.alerts.changes(&present);
+        let crossing = self.crossing(customer, judged.severity, at);
         let reasons = judged.reasons(locale);
-        HealthRow {
+        let row = HealthRow {
             customer: customer.name().to_owned(),
             customer_id: customer.id.clone(),
             model: judged.model.id.clone(),
@@ -39,28 +58,69 @@ impl CustomerHealth {
             next_touch: metrics.next_touch,
             stage: customer.stage(),
             open_alert: customer.alert_open(AT_RISK_ALERT),
+            alerts: open_alerts(customer),
+        };
+        Look {
+            row,
+            snapshot: judged.snapshot,
+            crossing,
+            changes,
         }
     }
 
-    /// Whether the customer's alert has to be opened or closed, by what this state of it says.
-    pub(super) fn may_change_alert(&self, customer: &Customer, as_of: Timestamp) -> bool {
-        customer.is_active()
-            && self
-                .crossing(customer, self.models.severity(customer, as_of), as_of)
-                .is_some()
+    fn present<'a>(
+        &'a self,
+        customer: &'a Customer,
+        at: Timestamp,
+        measured: &'a Measured<'_>,
+        snapshot: &'a Snapshot,
+        past: &'a Past,
+    ) -> Present<'a> {
+        Present {
+            customer,
+            at,
+            zone: &self.zone,
+            severity: snapshot.severity,
+            snapshot,
+            values: &measured.values,
+            history: past.history(&customer.id),
+        }
+    }
+
+    /// Whether alerts rest on more than the customer's last record.
+    pub(super) fn needs_history(&self, customer: &Customer, at: Timestamp, past: &Past) -> bool {
+        let last = past.last(&customer.id);
+        let measured = self.models.measured(customer, at);
+        let previous = last.map(|record| &record.snapshot);
+        let snapshot = self.models.snapshot(customer, &measured, at, previous);
+        let present = self.present(customer, at, &measured, &snapshot, past);
+        self.alerts.need_history(&present, last)
+    }
+
+    /// Whether an alert of the customer has to be changed, by what this state of it says.
+    pub(super) fn may_change_alerts(&self, customer: &Customer, at: Timestamp, past: &Past) -> bool {
+        if !customer.is_active() {
+            return false;
+        }
+        let look = self.look(customer, at, past, Locale::En);
+        look.crossing.is_some() || !look.changes.is_empty()
     }
 
     /// What has to become of the customer's alert, by the rule of its health model. Who is in no band is not known to have
     /// recovered: the alert stays as it is.
-    pub(super) fn crossing(
-        &self,
-        customer: &Customer,
-        severity: Option<u8>,
-        at: Timestamp,
-    ) -> Option<Crossing> {
+    fn crossing(&self, customer: &Customer, severity: Option<u8>, at: Timestamp) -> Option<Crossing> {
         let model = self.models.active(customer);
         Crossing::of(customer, severity?, at, self.models.definition(model).body.alerts)
     }
+}
+
+/// Reasons, beside at-risk, for which an alert of the customer is open.
+fn open_alerts(customer: &Customer) -> Vec<String> {
+    let open = customer
+        .alerts
+        .iter()
+        .filter(|(reason, alert)| alert.value.open && reason.as_str() != AT_RISK_ALERT);
+    open.map(|(reason, _)| reason.clone()).collect()
 }
 
 /// The decision maker, else whoever is known, verified ones first.

@@ -11,7 +11,7 @@ use kunder_domain::metrics::day;
 use kunder_domain::portfolio::Undelivered;
 use serde_json::json;
 
-use super::rows::{self, AT_RISK, HealthPage, HealthRow};
+use super::rows::{self, AT_RISK, AlertsBlock, HealthPage, HealthRow};
 use super::strategy::{Expansion, Movement, Retention};
 use super::{CustomerHealth, words};
 use crate::evidence::decided;
@@ -63,9 +63,13 @@ impl CustomerHealth {
                 .recommendations
                 .extend(words::damped(&held.collect::<Vec<_>>(), rule, locale));
         }
+        let mut alerts = AlertsBlock::default();
+        pages.found.iter().for_each(|page| alerts.add(&page.alerts));
+        report.recommendations.extend(words::alerts(&alerts, locale));
         report.nps = Nps::of(pages.found.iter().flat_map(|page| page.answers.iter().copied()));
         report.definitions = self.models.decided();
         report.definitions.push(decided(&self.definitions.process));
+        report.definitions.push(decided(&self.definitions.alerts));
         pages.account(&mut report);
         let rehearsal = is_rehearsal(work, &self.zone);
         let missed = undelivered::blocker(missed, &MISSED, work.now, &self.zone, locale);
@@ -74,8 +78,10 @@ impl CustomerHealth {
         }
         let nps = report.nps;
         report.set("health", &rows);
+        report.set("alerts", &alerts);
         let mut decision = Decision::done(report);
-        if !rehearsal && !pages.found.is_empty() {
+        let is_whole = work.task.customer().is_none() && super::news_after(work).is_none();
+        if !rehearsal && is_whole && !pages.found.is_empty() {
             let mut movement = Movement::default();
             pages.found.iter().for_each(|page| movement.add(&page.movement));
             let alerted: Vec<_> = pages.found.iter().flat_map(|page| &page.alerted).collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::check::{self, Faults};
+use super::check_alerts;
 use super::check_health;
 use super::check_metrics;
 use super::error::{DefinitionError, DefinitionErrors};
@@ -13,7 +14,7 @@ use super::{
 };
 
 /// The files an organisation consists of.
-pub(super) const FILES: [&str; 7] = [
+pub(super) const FILES: [&str; 8] = [
     "organisation.yaml",
     "health.yaml",
     "onboarding.yaml",
@@ -21,6 +22,7 @@ pub(super) const FILES: [&str; 7] = [
     "pipeline.yaml",
     "icp.yaml",
     "kpis.yaml",
+    "alerts.yaml",
 ];
 
 /// Files an organisation may leave out: `metrics.yaml` then holds the built-in metrics only, and without `resolver.yaml` there
@@ -60,6 +62,11 @@ impl Definitions {
             .collect();
         let models: Vec<_> = health.iter().chain(&more_health).collect();
         let resolver = loading.resolver(&models, &more, &mut lints);
+        let alerts = loading.take("alerts.yaml", |body, faults| {
+            if let Some(metrics) = &metrics {
+                check_alerts::alerts(body, &metrics.body, faults);
+            }
+        });
         let onboarding = loading.take("onboarding.yaml", check::onboarding);
         let process = loading.take("process.yaml", check::process);
         let pipeline = loading.take("pipeline.yaml", check::pipeline);
@@ -78,6 +85,7 @@ impl Definitions {
             icp,
             kpis,
             metrics,
+            alerts,
         ) {
             (
                 Some(organisation),
@@ -88,6 +96,7 @@ impl Definitions {
                 Some(icp),
                 Some(kpis),
                 Some(metrics),
+                Some(alerts),
             ) if errors.is_empty() => Ok(Self {
                 organisation,
                 health,
@@ -99,6 +108,7 @@ impl Definitions {
                 icp,
                 kpis,
                 metrics,
+                alerts,
                 warnings,
             }),
             _ => Err(DefinitionErrors(errors)),

@@ -383,6 +383,7 @@ fn bodies(definitions: &Definitions) -> String {
         icp,
         kpis,
         metrics,
+        alerts,
         warnings: _,
     } = definitions;
     assert!(
@@ -398,10 +399,11 @@ fn bodies(definitions: &Definitions) -> String {
         &icp.header,
         &kpis.header,
         &metrics.header,
+        &alerts.header,
     ];
     let rules = (&organisation.body, &health.body, &onboarding.body, &process.body);
     format!(
-        "{headers:?} {rules:?} {:?} {:?} {:?} {:?}",
-        pipeline.body, icp.body, kpis.body, metrics.body
+        "{headers:?} {rules:?} {:?} {:?} {:?} {:?} {:?}",
+        pipeline.body, icp.body, kpis.body, metrics.body, alerts.body
     )
 }

@@ -143,7 +143,7 @@ fn a_model_for_nobody_is_a_warning_and_a_name_of_no_file_an_error() {
     check(
         &misnamed,
         expect![[r#"
-        health-.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml, metrics.yaml, resolver.yaml, health-*.yaml
-        health_old.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml, metrics.yaml, resolver.yaml, health-*.yaml"#]],
+            health-.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml, alerts.yaml, metrics.yaml, resolver.yaml, health-*.yaml
+            health_old.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml, alerts.yaml, metrics.yaml, resolver.yaml, health-*.yaml"#]],
     );
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use clap::{Subcommand, ValueEnum};
 use jiff::civil::Date;
 use kunder_agent_core::clock::Clock;
-use kunder_agent_core::task::Locale;
+use kunder_agent_core::task::{Locale, Task};
 
 use super::overriding::{OverrideArgs, WithdrawArgs};
-use super::{Common, Failure, day, notes, output, overriding};
+use super::{Common, Failure, LocaleArg, day, notes, output, overriding};
 
 #[derive(Subcommand)]
 pub(crate) enum HealthCommand {
@@ -31,6 +31,29 @@ pub(crate) enum HealthCommand {
     Override(OverrideArgs),
     /// End an exception before its last day
     Withdraw(WithdrawArgs),
+    /// What was said of a customer on each day, the newest first, with the trend against a day that is named
+    History {
+        /// The customer's name or id
+        customer: String,
+        /// Days to look back
+        #[arg(long, default_value_t = 90)]
+        days: i64,
+        /// Up to the end of this day, 2026-11-22
+        #[arg(long, value_name = "DAY", value_parser = day)]
+        as_of: Option<Date>,
+        /// The language
+        #[arg(long)]
+        locale: Option<LocaleArg>,
+    },
+    /// Compute the records of a day again from all facts, and say where they differ
+    Verify {
+        /// The day [default: the last one with records]
+        #[arg(long, value_name = "DAY", value_parser = day)]
+        day: Option<Date>,
+        /// The language
+        #[arg(long)]
+        locale: Option<LocaleArg>,
+    },
 }
 
 /// Languages a customer's own people may read.
@@ -46,16 +69,54 @@ pub(super) async fn run(
     command: HealthCommand,
     clock: Arc<dyn Clock>,
 ) -> Result<ExitCode, Failure> {
-    let (customer, as_of, since, locale) = match command {
+    let shared = clock;
+    let clock = shared.as_ref();
+    let (task, block) = match command {
         HealthCommand::Explain {
             customer,
             as_of,
             since,
             locale,
-        } => (customer, as_of, since, locale),
-        HealthCommand::Override(args) => return overriding::make(common, args, clock).await,
-        HealthCommand::Withdraw(args) => return overriding::withdraw(common, args, clock).await,
+        } => (explain(customer, as_of, since, locale, clock), "health"),
+        HealthCommand::History {
+            customer,
+            days,
+            as_of,
+            locale,
+        } => {
+            let params = vec![("customer", customer), ("days", days.to_string())];
+            let mut task = notes::task("health-history", params, locale.map(Locale::from), clock);
+            task.as_of = as_of;
+            (task, "healthHistory")
+        }
+        HealthCommand::Override(args) => return overriding::make(common, args, shared).await,
+        HealthCommand::Withdraw(args) => return overriding::withdraw(common, args, shared).await,
+        HealthCommand::Verify { day, locale } => {
+            let params = day.map(|day| ("day", day.to_string()));
+            let locale = locale.map(Locale::from);
+            (
+                notes::task("verify-health", params.into_iter().collect(), locale, clock),
+                "verification",
+            )
+        }
     };
+    let outcome = notes::answered(common, &task, Arc::clone(&shared)).await?;
+    match outcome.report.blocks.get(block).filter(|_| common.json) {
+        Some(block) => {
+            output::json(block);
+            Ok(ExitCode::SUCCESS)
+        }
+        None => Ok(output::outcome(&outcome, common.json)),
+    }
+}
+
+fn explain(
+    customer: String,
+    as_of: Option<Date>,
+    since: Option<Date>,
+    locale: Option<Language>,
+    clock: &dyn Clock,
+) -> Task {
     let mut params = vec![("customer", customer)];
     params.extend(since.map(|since| ("since", since.to_string())));
     let (locale, language) = match locale {
@@ -65,14 +126,7 @@ pub(super) async fn run(
         Some(Language::Nl) => (Some(Locale::En), Some("nl")),
     };
     params.extend(language.map(|language| ("language", language.to_owned())));
-    let mut task = notes::task("explain-health", params, locale, clock.as_ref());
+    let mut task = notes::task("explain-health", params, locale, clock);
     task.as_of = as_of;
-    let outcome = notes::answered(common, &task, clock).await?;
-    match outcome.report.blocks.get("health").filter(|_| common.json) {
-        Some(health) => {
-            output::json(health);
-            Ok(ExitCode::SUCCESS)
-        }
-        None => Ok(output::outcome(&outcome, common.json)),
-    }
+    task
 }

@@ -133,7 +133,8 @@ fn a_check_and_its_alerts_go_by_the_active_model() {
             "boekhouding/health",
             "response/health",
             "test/resolver",
-            "satori/process"
+            "satori/process",
+            "boekhouding/alerts"
         ]
     );
 }
