@@ -64,6 +64,90 @@ fn the_purchases_add_up_and_every_customer_is_checked() {
         "",
         "a past day raises no alerts"
     );
+    the_back_test_finds_what_is_known(&kunder, &file);
+}
+
+/// Who ordered nothing after this day left.
+const LAST_DAY: Date = Date::constant(1997, 9, 30);
+
+/// Others found 0.759 for the days since the last order, 0.753 for few orders and 0.769 for the sum of both ranks.
+fn the_back_test_finds_what_is_known(kunder: &Kunder, file: &Path) {
+    let mut labels = "customer,label\n".to_owned();
+    let subjects = subjects(file);
+    for (customer, (_, _, lost)) in &subjects {
+        labels.push_str(&format!("{customer},{}\n", u8::from(*lost)));
+    }
+    let path = kunder.folder().with_extension("labels.csv");
+    std::fs::write(&path, labels).unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/backtest/cdnow");
+    let [path, model] = [path, model].map(|path| path.to_str().unwrap().to_owned());
+    let day = LAST_DAY.to_string();
+    let arguments = [
+        "health", "backtest", "--json", "--model", &model, "--labels", &path, "--as-of", &day,
+    ];
+    let found = run(kunder, &arguments).exits(0).json();
+    let lost = subjects.values().filter(|(_, _, lost)| *lost).count();
+    assert_eq!(
+        (&found["subjects"], &found["scored"], &found["lost"]),
+        (&json!(CUSTOMERS), &json!(CUSTOMERS), &json!(lost))
+    );
+    assert!(found["simulated"].is_null());
+    let auc = |kind: &str, name: &str| {
+        let rows = found["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["kind"] == kind && row["name"] == name);
+        row.unwrap()["auc"].as_f64().unwrap()
+    };
+    let (days, orders) = (auc("value", "days_since_last_order"), auc("value", "orders"));
+    let counted =
+        |value: fn(&Subject) -> i64| by_pairs(subjects.values().map(|subject| (value(subject), subject.2)));
+    assert!((days - counted(|(days, _, _)| -days)).abs() < 1e-6, "{days}");
+    assert!(
+        (orders - counted(|(_, orders, _)| *orders)).abs() < 1e-6,
+        "{orders}"
+    );
+    for (auc, known) in [
+        (days, 0.759),
+        (orders, 0.753),
+        (auc("ranks", "all inputs by rank"), 0.769),
+    ] {
+        assert!((auc - known).abs() < 0.01, "{auc} is not {known}");
+    }
+}
+
+/// Days since the last order on [`LAST_DAY`], orders until then, and whether that was all.
+type Subject = (i64, i64, bool);
+
+fn subjects(file: &Path) -> BTreeMap<String, Subject> {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut subjects: BTreeMap<String, Subject> = BTreeMap::new();
+    for line in text.lines().skip(1).filter(|line| !line.trim().is_empty()) {
+        let mut columns = line.split_whitespace();
+        let customer = columns.next().unwrap().to_owned();
+        let day = Date::strptime("%Y%m%d", columns.next().unwrap()).unwrap();
+        let subject = subjects.entry(customer).or_insert((i64::MAX, 0, true));
+        if day > LAST_DAY {
+            subject.2 = false;
+            continue;
+        }
+        subject.0 = subject.0.min(day.until(LAST_DAY).unwrap().get_days().into());
+        subject.1 += 1;
+    }
+    subjects
+}
+
+/// The share of pairs of one who left and one who stayed in which the latter has more, ties counting half: counted by value.
+fn by_pairs(subjects: impl Iterator<Item = (i64, bool)>) -> f64 {
+    let mut counts: BTreeMap<i64, [u64; 2]> = BTreeMap::new();
+    for (value, lost) in subjects {
+        counts.entry(value).or_default()[usize::from(lost)] += 1;
+    }
+    let (mut halves, mut left, mut stayed) = (0, 0, 0);
+    for [of_stayed, of_left] in counts.values() {
+        halves += of_stayed * (2 * left + of_left);
+        left += of_left;
+        stayed += of_stayed;
+    }
+    halves as f64 / (2 * left * stayed) as f64
 }
 
 #[test]

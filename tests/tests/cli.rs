@@ -3,6 +3,8 @@
 
 #[path = "cli/ask.rs"]
 mod ask;
+#[path = "cli/backtest.rs"]
+mod backtest;
 #[path = "cli/configuration.rs"]
 mod configuration;
 #[path = "cli/demo.rs"]
@@ -11,6 +13,8 @@ mod demo;
 mod health;
 #[path = "cli/import.rs"]
 mod import;
+#[path = "cli/kpi.rs"]
+mod kpi;
 #[path = "cli/letters.rs"]
 mod letters;
 #[path = "cli/notes.rs"]

@@ -133,28 +133,41 @@ pub struct Nps {
 }
 
 impl Nps {
-    /// Counts answers from 0 to 10. The score is 100·(promoters − detractors)/n, rounded to the nearest whole, halves away from zero.
+    /// Counts answers from 0 to 10: 9 and 10 promote, 7 and 8 are passive, the rest detract.
     #[must_use]
     pub fn of(answers: impl IntoIterator<Item = u8>) -> Self {
-        let mut nps = Self::default();
+        let (mut promoters, mut passives, mut detractors) = (0, 0, 0);
         for answer in answers {
             match answer {
-                9.. => nps.promoters += 1,
-                7..=8 => nps.passives += 1,
-                _ => nps.detractors += 1,
+                9.. => promoters += 1,
+                7..=8 => passives += 1,
+                _ => detractors += 1,
             }
         }
-        nps.n = nps.promoters + nps.passives + nps.detractors;
-        let (difference, n) = (nps.promoters as i64 - nps.detractors as i64, nps.n as i64);
-        nps.score = (n > 0).then(|| (200 * difference + difference.signum() * n) / (2 * n));
-        nps.margin = (n > 1).then(|| {
-            let (n, difference) = (u128::from(nps.n), u128::from(difference.unsigned_abs()));
-            let spread = n * u128::from(nps.promoters + nps.detractors) - difference * difference;
+        Self::from_counts(promoters, passives, detractors)
+    }
+
+    /// The score is 100·(promoters − detractors)/n, rounded to the nearest whole, halves away from zero. Counts are those of
+    /// answers: up to a billion each.
+    #[must_use]
+    pub fn from_counts(promoters: u64, passives: u64, detractors: u64) -> Self {
+        let count = promoters + passives + detractors;
+        let (difference, n) = (promoters as i64 - detractors as i64, count as i64);
+        let margin = (n > 1).then(|| {
+            let (n, difference) = (u128::from(count), u128::from(difference.unsigned_abs()));
+            let spread = n * u128::from(promoters + detractors) - difference * difference;
             // Twice the margin, so that one more halving rounds it.
             let twice = (4 * 196 * 196 * spread / (n * n * n)).isqrt();
             u64::try_from(twice.div_ceil(2)).unwrap_or(u64::MAX)
         });
-        nps
+        Self {
+            score: (n > 0).then(|| (200 * difference + difference.signum() * n) / (2 * n)),
+            promoters,
+            passives,
+            detractors,
+            n: count,
+            margin,
+        }
     }
 }
 
@@ -321,5 +334,34 @@ mod tests {
             "12.5 rounds away from zero"
         );
         assert_eq!(Nps::of([0, 7, 7, 7, 7, 7, 7, 7]).score, Some(-13));
+        assert_eq!(
+            Nps::from_counts(30, 15, 5),
+            Nps::of([vec![10; 30], vec![8; 15], vec![3; 5]].concat())
+        );
+        assert_eq!(Nps::from_counts(1_000_000_000, 0, 1_000_000_000).score, Some(0));
+    }
+
+    /// S3-45, S3-46, S3-47: the groups at their edges.
+    #[test]
+    fn nine_promotes_seven_is_passive_six_detracts() {
+        let group = |answer| {
+            let Nps {
+                promoters,
+                passives,
+                detractors,
+                ..
+            } = Nps::of([answer]);
+            [promoters, passives, detractors]
+        };
+        for (answer, expected) in [
+            (0, [0, 0, 1]),
+            (6, [0, 0, 1]),
+            (7, [0, 1, 0]),
+            (8, [0, 1, 0]),
+            (9, [1, 0, 0]),
+            (10, [1, 0, 0]),
+        ] {
+            assert_eq!(group(answer), expected, "{answer}");
+        }
     }
 }

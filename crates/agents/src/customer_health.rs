@@ -5,6 +5,8 @@ mod check;
 mod explain;
 mod history;
 mod join;
+mod kpi;
+mod kpi_words;
 mod logbook;
 mod overriding;
 mod page;
@@ -37,6 +39,7 @@ use kunder_domain::portfolio::{Span, Undelivered, View};
 pub use alerts::AT_RISK_ALERT;
 pub use explain::{Explanation, HealthBlock};
 pub use history::{HealthDay, HealthHistory, Trend};
+pub use kpi::{KpiBlock, KpiCadence, KpiDays, KpiDirection, KpiPart, KpiRow, KpiState, KpiTarget, KpiTrend};
 pub use rows::{AT_RISK, AlertLine, AlertsBlock, HealthPage, HealthRow, LastContact, SuggestedContact};
 pub use strategy::{Expansion, GrowthGoal, Movement, Retention, StrategyMetrics, StrategyPage};
 pub use todos::TodoRow;
@@ -47,6 +50,7 @@ use crate::asked::{Asked, asked, moment, unavailable};
 use crate::health_models::HealthModels;
 use crate::paging::{self, PAGE_CUSTOMERS, Page};
 use crate::present::catch_up;
+use crate::stated_nps;
 
 const NAME: &str = "customer-health";
 const HEALTH_CHECK: &str = "health-check";
@@ -58,14 +62,16 @@ const MEETING_PROTOCOL: &str = "meeting-protocol";
 const ADD_TODO: &str = "add-todo";
 const FINISH_TODO: &str = "finish-todo";
 const LIST_TODOS: &str = "list-todos";
+const KPI: &str = "kpi";
+const KPI_PAGE: &str = "kpi-page";
 /// A parameter of the health check: the number of a fact; only customers with news after it are looked at.
 pub const NEWS_AFTER: &str = "newsAfter";
 const EXPLAIN: &str = "explain-health";
-const OVERRIDE: &str = "override-health";
-const WITHDRAW: &str = "withdraw-override";
 const HISTORY: &str = "health-history";
 const VERIFY: &str = "verify-health";
 const VERIFY_PAGE: &str = "verify-page";
+const OVERRIDE: &str = "override-health";
+const WITHDRAW: &str = "withdraw-override";
 
 /// Tells which customers need a contact, and why.
 pub struct CustomerHealth {
@@ -87,6 +93,12 @@ pub enum Facts {
         customers: Vec<Customer>,
         past: reading::Past,
         current: BTreeMap<CustomerId, Customer>,
+    },
+    /// One page of KPIs, and its customers as they were when they are compared with.
+    Kpis {
+        page: Page,
+        customers: Vec<Customer>,
+        before: Vec<Customer>,
     },
     /// The pages' outcomes are there.
     Joined {
@@ -113,12 +125,8 @@ impl CustomerHealth {
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
         let models = HealthModels::new(Arc::clone(&definitions));
-        let alerts = AlertRules::compile(
-            &definitions.alerts.body,
-            definitions.health.body.alerts,
-            &definitions.metrics.body,
-        )
-        .expect("alert rules are checked when loaded");
+        let alerts = AlertRules::compile(&definitions.alerts.body, &definitions.metrics.body)
+            .expect("alert rules are checked when loaded");
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
@@ -213,16 +221,17 @@ impl Agent<Reader, Change> for CustomerHealth {
         &[
             HEALTH_CHECK,
             EXPLAIN,
-            OVERRIDE,
-            WITHDRAW,
             HISTORY,
             VERIFY,
+            OVERRIDE,
+            WITHDRAW,
             LOG_TOUCHPOINT,
             MEETING_PROTOCOL,
             ADD_TODO,
             FINISH_TODO,
             LIST_TODOS,
             STRATEGY,
+            KPI,
         ]
     }
 
@@ -238,10 +247,11 @@ impl Agent<Reader, Change> for CustomerHealth {
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
         match work.task.command().unwrap_or(HEALTH_CHECK) {
             EXPLAIN => self.explained(work, reader).await,
+            HEALTH_CHECK | STRATEGY | KPI => self.whole(work, reader).await,
+            KPI_PAGE => self.kpi_facts(work, reader).await,
             HISTORY => self.recorded(work, reader).await,
             VERIFY => self.verified(work, reader).await,
             VERIFY_PAGE => self.again(work, reader).await,
-            HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,
             LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO | OVERRIDE | WITHDRAW => {
                 self.one(work, reader).await
@@ -255,9 +265,13 @@ impl Agent<Reader, Change> for CustomerHealth {
 
     fn decide(&self, work: &Work, facts: &Facts) -> Decision<Change> {
         let is_strategy = matches!(work.task.command(), Some(STRATEGY | STRATEGY_PAGE));
-        match facts {
+        let decision = match facts {
             Facts::Whole { view, spans } => {
-                let pages = if is_strategy { STRATEGY_PAGE } else { HEALTH_PAGE };
+                let pages = match work.task.command() {
+                    Some(STRATEGY) => STRATEGY_PAGE,
+                    Some(KPI) => KPI_PAGE,
+                    _ => HEALTH_PAGE,
+                };
                 paging::split(NAME, pages, work.now, *view, spans)
             }
             Facts::Page {
@@ -273,6 +287,12 @@ impl Agent<Reader, Change> for CustomerHealth {
                 current,
             } => self.health_page(work, page, customers, past, current),
             Facts::Some { view, only } => paging::only(NAME, HEALTH_PAGE, work.now, *view, only),
+            Facts::Kpis {
+                page,
+                customers,
+                before,
+            } => self.kpi_page(page, customers, before),
+            Facts::Joined { as_of, .. } if work.task.command() == Some(KPI) => self.join_kpis(work, *as_of),
             Facts::Joined { .. } if work.task.command() == Some(VERIFY) => self.join_verification(work),
             Facts::Verify { view, spans, on } => self.split_verification(work, *view, spans, *on),
             Facts::Again(again) => self.verify_page(again),
@@ -282,7 +302,8 @@ impl Agent<Reader, Change> for CustomerHealth {
             Facts::Explained(explained) => Decision::done(self.explain(explained)),
             Facts::Customers(customers) => self.log(work, customers),
             Facts::Answer(report) => Decision::done((**report).clone()),
-        }
+        };
+        stated_nps::flagged(work, decision)
     }
 }
 

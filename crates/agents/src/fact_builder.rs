@@ -206,6 +206,10 @@ impl Build {
         self.fact(days_ago, FactBody::Survey { score, comment: None })
     }
 
+    pub fn survey_sent(self, days_ago: i64) -> Self {
+        self.fact(days_ago, FactBody::SurveySent { name: None })
+    }
+
     /// `logins_per_week=3@5` is a reading of 3 five days ago.
     pub fn readings(self, readings: &str) -> Self {
         readings.split_whitespace().fold(self, |build, text| {

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use kunder_agent_core::outcome::DefinitionUse;
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::{Band, Definition, Definitions, HealthModel, Models};
+use kunder_domain::definitions::{AlertRule, Band, Definition, Definitions, HealthModel, Models};
 use kunder_domain::health::{CheckContext, CompiledModel, HealthResult, Row, Rule, Snapshot};
 use kunder_domain::measuring::{Measured, measure};
 use kunder_domain::metrics::{Metrics, day};
@@ -112,6 +112,23 @@ impl HealthModels {
         files
             .find(|file| file.header.id == model.id)
             .unwrap_or(&self.definitions.health)
+    }
+
+    /// How often one reason may alarm about this customer.
+    #[must_use]
+    pub fn alert_rule(&self, customer: &Customer) -> AlertRule {
+        self.definition(self.active(customer)).body.alerts
+    }
+
+    /// Whether a record was given by the model that decides on the customer now, in the same version; where nothing is known of
+    /// the customer, by a model that is still here.
+    #[must_use]
+    pub fn gave(&self, customer: Option<&Customer>, snapshot: &Snapshot) -> bool {
+        let model = customer.map_or_else(
+            || self.by_id(&snapshot.model),
+            |customer| Some(self.active(customer)),
+        );
+        model.is_some_and(|model| model.id == snapshot.model && model.hash == snapshot.hash)
     }
 
     /// Every model that decides on somebody, and the resolver where there is one: what a result over many customers rests on.

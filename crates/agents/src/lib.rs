@@ -17,6 +17,7 @@ pub mod params;
 pub mod pipeline;
 mod present;
 pub mod rehearsal;
+mod stated_nps;
 pub mod undelivered;
 pub mod wording;
 

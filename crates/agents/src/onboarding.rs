@@ -31,6 +31,7 @@ pub use block::{
 
 use crate::Reader;
 use crate::params::Params;
+use crate::stated_nps;
 use case::Case;
 
 /// What the agent takes; the first is its main command.
@@ -121,7 +122,8 @@ impl Agent<Reader, Change> for Onboarding {
             "stage" => steps::stage(open(task, "Onboarding"), &params),
             other => Err(Box::new(unknown(work, other))),
         };
-        decided.unwrap_or_else(|bad| Decision::done(*bad))
+        let decision = decided.unwrap_or_else(|bad| Decision::done(*bad));
+        stated_nps::flagged(work, decision)
     }
 }
 

@@ -6,8 +6,8 @@ mod expression;
 mod fact_id;
 mod field;
 mod json;
-mod layout;
-mod lines;
+pub(crate) mod layout;
+pub(crate) mod lines;
 pub(crate) mod mapping;
 mod mapping_file;
 mod moment;
@@ -19,6 +19,6 @@ mod reading;
 mod record;
 mod row;
 pub(crate) mod rows;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,9 @@
 #![forbid(unsafe_code)]
 
 mod import;
+mod sheet;
 
 pub use import::error::{ImportError, MappingError, RowError};
 pub use import::mapping::Mapping;
 pub use import::rows::{FactCheck, Rows};
+pub use sheet::{Sheet, SheetRow};

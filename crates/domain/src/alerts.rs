@@ -39,8 +39,6 @@ const SEVERITY: &str = "severity";
 #[derive(Clone, Debug)]
 pub struct AlertRules {
     file: AlertFile,
-    /// How often one reason may alarm about one customer.
-    rate: AlertRule,
     expansion: Vec<(Condition, Label)>,
     phrases: Vec<String>,
 }
@@ -51,6 +49,8 @@ pub struct Present<'a> {
     pub customer: &'a Customer,
     pub at: Timestamp,
     pub zone: &'a TimeZone,
+    /// How often one reason may alarm about it.
+    pub rate: AlertRule,
     /// `None` where it is in no band.
     pub severity: Option<u8>,
     pub snapshot: &'a Snapshot,
@@ -92,7 +92,7 @@ enum Said {
 impl AlertRules {
     /// # Errors
     /// When a condition is wrong; a file that loaded always compiles.
-    pub fn compile(file: &AlertFile, rate: AlertRule, metrics: &MetricFile) -> Result<Self, ConditionError> {
+    pub fn compile(file: &AlertFile, metrics: &MetricFile) -> Result<Self, ConditionError> {
         let signals = file.expansion.iter().flat_map(|rule| &rule.signals);
         let expansion = signals.map(|signal| Ok((Self::condition(signal, metrics)?, signal.because.clone())));
         let phrases = file.competitor.iter().flat_map(|rule| &rule.phrases);
@@ -100,7 +100,6 @@ impl AlertRules {
             expansion: expansion.collect::<Result<_, _>>()?,
             phrases: phrases.map(|phrase| fold(phrase)).collect(),
             file: file.clone(),
-            rate,
         })
     }
 
@@ -198,7 +197,7 @@ impl AlertRules {
                 if opened_within(customer, reason, at, cooldown_days) > 0 {
                     return None;
                 }
-                let kind = if is_flapping(customer, reason, at, self.rate) {
+                let kind = if is_flapping(customer, reason, at, present.rate) {
                     AlertChangeKind::Damped
                 } else {
                     AlertChangeKind::Open

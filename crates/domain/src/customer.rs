@@ -29,6 +29,8 @@ pub struct Customer {
     /// When the first fact was observed: the customer's start.
     pub first_observed: Option<Timestamp>,
     pub profile: BTreeMap<String, Sourced<String>>,
+    /// Every status, oldest first: whether it was a customer on any day can be told.
+    pub statuses: Vec<Sourced<String>>,
     pub contacts: BTreeMap<String, Sourced<Contact>>,
     /// Oldest first.
     pub touchpoints: Vec<Sourced<Touchpoint>>,
@@ -43,6 +45,8 @@ pub struct Customer {
     /// Service, text, and what the customer said.
     pub feedback: Vec<Sourced<(String, String, Option<String>)>>,
     pub surveys: Vec<Sourced<u8>>,
+    /// Every survey that was sent, with its name, oldest first.
+    pub surveys_sent: Vec<Sourced<Option<String>>>,
     /// Every reading of each metric, oldest first.
     pub measurements: BTreeMap<String, Vec<Sourced<Measurement>>>,
     /// Every step entered, oldest first, with its cause.
@@ -91,6 +95,7 @@ impl Customer {
             version,
             first_observed: None,
             profile: BTreeMap::new(),
+            statuses: Vec::new(),
             contacts: BTreeMap::new(),
             touchpoints: Vec::new(),
             todos: BTreeMap::new(),
@@ -100,6 +105,7 @@ impl Customer {
             services: BTreeMap::new(),
             feedback: Vec::new(),
             surveys: Vec::new(),
+            surveys_sent: Vec::new(),
             measurements: BTreeMap::new(),
             stages: Vec::new(),
             onboardings: Vec::new(),
@@ -153,7 +159,13 @@ impl Customer {
             };
         }
         match body {
-            FactBody::Profile { field, value } => newest(&mut self.profile, field, sourced!(value)),
+            FactBody::Profile { field, value } => {
+                let value = sourced!(value);
+                if field == field::STATUS {
+                    placed(&mut self.statuses, value.clone());
+                }
+                newest(&mut self.profile, field, value);
+            }
             FactBody::Contact(contact) => newest(&mut self.contacts, contact.key.clone(), sourced!(contact)),
             FactBody::Touchpoint(touchpoint) => placed(&mut self.touchpoints, sourced!(touchpoint)),
             FactBody::Todo(todo) => {
@@ -196,6 +208,7 @@ impl Customer {
                 sourced!(measurement),
             ),
             FactBody::Survey { score, .. } => placed(&mut self.surveys, sourced!(score)),
+            FactBody::SurveySent { name } => placed(&mut self.surveys_sent, sourced!(name)),
             FactBody::Stage { stage, cause } => placed(&mut self.stages, sourced!((stage, cause))),
             FactBody::Onboarding { deal } => placed(&mut self.onboardings, sourced!(deal)),
             FactBody::OnboardingDone => {
@@ -284,10 +297,37 @@ impl Customer {
     /// A customer is active until its status says `churned`, `inactive` or `prospect`.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        !matches!(
-            self.field(field::STATUS),
-            Some("churned" | "inactive" | "prospect")
-        )
+        is_customer(self.field(field::STATUS))
+    }
+
+    /// Whether it was an active customer just before `moment`. Before its first status it was one, unless that says that it
+    /// still was a prospect.
+    #[must_use]
+    pub fn was_active(&self, moment: Timestamp) -> bool {
+        if self.first_observed.is_none_or(|first| first >= moment) {
+            return false;
+        }
+        let known = self.statuses.partition_point(|status| status.observed < moment);
+        let status = match known.checked_sub(1) {
+            Some(last) => self.statuses.get(last),
+            None => self.statuses.first().filter(|status| status.value == PROSPECT),
+        };
+        is_customer(status.map(|status| status.value.as_str()))
+    }
+
+    /// When it became a customer.
+    #[must_use]
+    pub fn became_active(&self) -> Option<Timestamp> {
+        match self.statuses.first() {
+            Some(first) if first.value == PROSPECT => {
+                let won = self
+                    .statuses
+                    .iter()
+                    .find(|status| is_customer(Some(&status.value)));
+                won.map(|status| status.observed)
+            }
+            _ => self.first_observed,
+        }
     }
 
     /// Whether it was ours and has left: nothing is to come from it, and nobody is to be contacted.
@@ -299,7 +339,7 @@ impl Customer {
     /// Whether it has not become a customer yet.
     #[must_use]
     pub fn is_prospect(&self) -> bool {
-        self.field(field::STATUS) == Some("prospect")
+        self.field(field::STATUS) == Some(PROSPECT)
     }
 
     /// The step of the core process, if it was ever entered.
@@ -325,6 +365,12 @@ impl Customer {
     pub fn alert_open(&self, reason: &str) -> bool {
         self.alerts.get(reason).is_some_and(|alert| alert.value.open)
     }
+}
+
+const PROSPECT: &str = "prospect";
+
+fn is_customer(status: Option<&str>) -> bool {
+    !matches!(status, Some("churned" | "inactive" | PROSPECT))
 }
 
 /// Keeps the value observed last.

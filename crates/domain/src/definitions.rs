@@ -8,11 +8,15 @@ mod amount;
 mod check;
 mod check_alerts;
 mod check_health;
+mod check_kpis;
 mod check_metrics;
 mod check_weighted;
 mod error;
 mod file;
 mod health_file;
+mod kpi_file;
+#[cfg(test)]
+mod kpi_tests;
 mod lint;
 mod load;
 mod metric_file;
@@ -34,6 +38,10 @@ pub use error::{DefinitionError, DefinitionErrors, Level, Lint};
 pub use health_file::{
     Aggregate, AlertRule, Band, BandPiece, Clash, DeclaredClash, Effect, Group, HealthModel, HealthRule,
     Input, Linear, Missing, ModelKind, OverrideRule, RuleMissing, Stale, UNCLASSIFIED, When,
+};
+pub use kpi_file::{
+    Bound, Cadence, ClockHours, Compute, Kpi, KpiFold, KpiWindow, Kpis, Milestone, Target, TimeUnit, Under,
+    Who,
 };
 pub use lint::trigger as trigger_clash;
 pub use metric_file::{Direction, Fold, FoldKind, MetricDefinition, MetricFile, MetricSource};
@@ -235,12 +243,4 @@ pub struct Icp {
 pub struct Sector {
     pub code: String,
     pub label: Label,
-}
-
-/// Goals (S0-04, S0-05).
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kpis {
-    pub customers_baseline: u32,
-    pub customers_growth_per_year: u32,
 }

@@ -6,7 +6,6 @@ use jiff::tz::TimeZone;
 use crate::fact::Fact;
 
 mod cast;
-mod dice;
 mod history;
 mod profile;
 mod scenes;
@@ -15,8 +14,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use crate::dice::Dice;
 use cast::CAST;
-use dice::Dice;
 use writer::Writer;
 
 /// The facts of the demo portfolio as known at the beginning of `day`, oldest first; nothing is observed on `day` itself.

@@ -173,6 +173,15 @@ impl Exact {
         }
     }
 
+    /// The nearest float, for statistics; nothing is decided on it.
+    #[must_use]
+    pub fn to_f64(&self) -> Option<f64> {
+        match &self.0 {
+            Form::Small { over, under } => Some(*over as f64 / *under as f64),
+            Form::Big(ratio) => ratio.to_f64(),
+        }
+    }
+
     /// With six decimals, the nearest; a half goes up.
     #[must_use]
     pub fn printed(&self) -> String {
@@ -227,6 +236,12 @@ fn gcd(a: i128, b: i128) -> i128 {
         (_, Ok(1)) | (Ok(1), _) => 1,
         (Ok(a), Ok(b)) => i128::from(a.gcd(&b)),
         _ => a.gcd(&b),
+    }
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self::ZERO
     }
 }
 

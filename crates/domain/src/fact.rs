@@ -89,6 +89,12 @@ pub enum FactBody {
         score: u8,
         comment: Option<String>,
     },
+    /// The question was sent to one person; its answer, if any, is a survey of the same customer (S1-40).
+    SurveySent {
+        /// Which survey, `NPS 2026 Q3`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
     /// The customer entered this step of the core process (S0-06 to S0-10).
     Stage {
         stage: Stage,

@@ -3,12 +3,14 @@
 
 pub mod alerts;
 pub mod anonymous;
+pub mod backtest;
 pub mod change;
 pub mod checklist;
 pub mod condition;
 pub mod customer;
 pub mod definitions;
 pub mod demo;
+mod dice;
 pub mod exact;
 pub mod fact;
 pub mod health;

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, where data and errors go, and the exit codes.
 
 mod ask;
+mod backtest;
 mod definitions;
 mod demo;
 mod digest;
@@ -9,6 +10,7 @@ mod events;
 mod failure;
 mod health;
 mod import;
+mod kpi;
 mod notes;
 mod output;
 mod overriding;
@@ -94,6 +96,8 @@ enum Command {
     /// How a customer is, and why
     #[command(subcommand)]
     Health(health::HealthCommand),
+    /// Every KPI: value, target, what it was divided by, and where it was before
+    Kpi(kpi::KpiArgs),
     /// The files of rules: check them
     #[command(subcommand)]
     Definitions(definitions::DefinitionsCommand),
@@ -222,6 +226,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Health(command) => health::run(&common, command, clock).await,
+        Command::Kpi(args) => kpi::run(&common, args, clock).await,
         Command::Definitions(command) => definitions::run(&common, command),
         Command::Log(args) => notes::log(&common, args, clock).await,
         Command::Todo(args) => notes::todo(&common, args, clock).await,

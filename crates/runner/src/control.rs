@@ -1,5 +1,7 @@
 //! What the command line asks of a runtime, embedded, over the socket, or over NATS: one request, one response, as JSON.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use kunder_agent_core::door::{Receipt, Refusal};
@@ -9,10 +11,12 @@ use kunder_agent_core::letter::{DeadLetter, FullLetter, LetterId};
 use kunder_agent_core::outcome::Outcome;
 use kunder_agent_core::task::Locale;
 use kunder_domain::fact::Fact;
+use kunder_domain::portfolio::{Span, View};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::doctor::Diagnosis;
+use crate::measured::MeasuredCustomer;
 use crate::metrics::Metrics;
 
 /// A request of the command line.
@@ -81,6 +85,16 @@ pub enum Request {
         id: LetterId,
     },
     Metrics,
+    /// All customers as of a moment, frozen and cut into spans.
+    Spans {
+        as_of: Timestamp,
+    },
+    /// What these definitions, by file name, measure of the customers of a span.
+    Measure {
+        files: BTreeMap<String, String>,
+        view: View,
+        span: Span,
+    },
     /// Waits until nothing is queued or running, at most `wait_ms`.
     Settle {
         wait_ms: u64,
@@ -141,6 +155,11 @@ pub enum Response {
     Ended(Box<DeadLetter>),
     Replays(Replays),
     Metrics(Box<Metrics>),
+    Spans {
+        view: View,
+        spans: Vec<Span>,
+    },
+    Measured(Vec<MeasuredCustomer>),
     Settled {
         open: u64,
     },

@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 pub mod doctor;
 pub mod letters;
+pub mod measured;
 pub mod metrics;
 pub mod progress;
 pub mod relay;

@@ -171,6 +171,7 @@ fn outcome(mut generator: SchemaGenerator) -> Value {
             "onboarding",
             generator.subschema_for::<onboarding::OnboardingBlock>(),
         ),
+        ("kpis", generator.subschema_for::<customer_health::KpiBlock>()),
         ("pipeline", generator.subschema_for::<pipeline::PipelineBlock>()),
         (
             "brief",

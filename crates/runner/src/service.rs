@@ -125,6 +125,10 @@ impl Service {
             Request::Drop { id } => Response::Ended(Box::new(self.drop_letter(&id).await?)),
             Request::Doctor => Response::Doctor(Box::new(doctor::diagnose(self).await?)),
             Request::Metrics => Response::Metrics(Box::new(Metrics::of(self).await?)),
+            Request::Spans { as_of } => self.spans(as_of).await?,
+            Request::Measure { files, view, span } => {
+                Response::Measured(self.measure(&files, view, &span).await?)
+            }
             Request::Settle { wait_ms } => Response::Settled {
                 open: self.settle(limit(wait_ms)).await?,
             },

@@ -119,7 +119,7 @@ k1,2026-01-02,page_views,7,
         error: rows.csv:4: metric `ticket_sentiment`: `furious` is not one of negative, neutral, positive
         error: rows.csv:5: column `number`: `NaN` is not a number
         error: rows.csv:6: a measurement of 2150-01-02 is from the future
-        note: no metric of the definitions reads `page_views`
+        note: no metric or KPI of the definitions reads `page_views`
     "#]]
     .assert_eq(&said);
 }

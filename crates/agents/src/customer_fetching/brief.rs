@@ -10,6 +10,7 @@ use kunder_agent_core::outcome::{Nps, Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
+use kunder_domain::kpis::{self, Window};
 use kunder_domain::names::slug;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,7 +87,11 @@ pub fn brief(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Deci
         sections: sections(&sheet),
     };
     let page = markdown::page(locale, &block);
-    let mut decision = Decision::done(report(agent, &sheet, &block, &page));
+    let mut report = report(agent, &sheet, &block, &page);
+    let window = agent.definitions.kpis.body.nps_window();
+    let window = Window::of(window, moment(work, &agent.zone), &agent.zone);
+    report.nps = Nps::of(kpis::answers(customer, &window));
+    let mut decision = Decision::done(report);
     decision.artifacts.push(Artifact {
         path: block.path.clone(),
         content: page.clone().into_bytes(),
@@ -119,7 +124,6 @@ fn report(agent: &CustomerFetching, sheet: &Sheet<'_>, block: &BriefBlock, page:
     };
     let mut report = Report::new(Status::Complete, summary);
     report.artifacts.push(path.clone());
-    report.nps = Nps::of(sheet.customer.surveys.iter().map(|survey| survey.value));
     report.sources = sources([sheet.customer]);
     let definitions = &agent.definitions;
     report.definitions = vec![

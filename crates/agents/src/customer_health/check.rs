@@ -80,6 +80,7 @@ impl CustomerHealth {
             customer,
             at,
             zone: &self.zone,
+            rate: self.models.alert_rule(customer),
             severity: snapshot.severity,
             snapshot,
             values: &measured.values,
@@ -109,8 +110,7 @@ impl CustomerHealth {
     /// What has to become of the customer's alert, by the rule of its health model. Who is in no band is not known to have
     /// recovered: the alert stays as it is.
     fn crossing(&self, customer: &Customer, severity: Option<u8>, at: Timestamp) -> Option<Crossing> {
-        let model = self.models.active(customer);
-        Crossing::of(customer, severity?, at, self.models.definition(model).body.alerts)
+        Crossing::of(customer, severity?, at, self.models.alert_rule(customer))
     }
 }
 

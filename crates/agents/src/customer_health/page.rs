@@ -19,7 +19,6 @@ use super::rows::{HealthPage, HealthRow};
 use super::todos::{self, Finish};
 use super::{
     ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, OVERRIDE, WITHDRAW,
-    strategy,
 };
 use crate::asked::moment;
 use crate::evidence::{decided, sources};
@@ -40,6 +39,7 @@ impl CustomerHealth {
         let mut decision = Decision::done(Report::new(Status::Complete, ""));
         let mut found = HealthPage {
             movement: self.movement(customers, as_of),
+            answers: self.answers(customers, as_of),
             ..HealthPage::default()
         };
         let mut records = Vec::new();
@@ -48,7 +48,6 @@ impl CustomerHealth {
             if let Some(now) = current.get(&customer.id) {
                 self.alarm(&mut decision, work, page, now, &mut look.row, past, &mut found);
             }
-            found.answers.extend(strategy::answers(customer, as_of));
             found.rows.push(look.row);
             records.push(HealthRecord {
                 customer: customer.id.clone(),

@@ -95,7 +95,7 @@ pub struct SuggestedContact {
 #[serde(rename_all = "camelCase")]
 pub struct HealthPage {
     pub rows: Vec<HealthRow>,
-    /// The answers of the last 365 days to the question whether they would recommend us.
+    /// The answers that count for the NPS.
     pub answers: Vec<u8>,
     pub movement: Movement,
     /// Alerts that this page opened.

@@ -1,16 +1,17 @@
 //! The success metrics that Huvudstrategi asks for (S0-26, D-07), and what the summary of each health check tells of
-//! retention and growth (S0-28). Movements are those of the last 365 days.
+//! retention and growth (S0-28). Windows and goals are those of the KPIs, so that a number is the same wherever it is told.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::outcome::{CustomerCounts, Nps, Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
-use kunder_domain::fact::{OpportunityStatus, field};
-use kunder_domain::kpis::{GrowthStatus, growth};
+use kunder_domain::exact::Exact;
+use kunder_domain::fact::OpportunityStatus;
+use kunder_domain::kpis::{self, Growth, KpiStatus, Presence, Window};
 use kunder_domain::metrics::day;
 use kunder_domain::money::{Money, Sums};
 use kunder_domain::money_flow::recurring;
@@ -24,9 +25,6 @@ use super::{CustomerHealth, rows, words};
 use crate::evidence::{decided, sources};
 use crate::paging::{Page, Pages};
 
-/// Length of the window in which movements are counted.
-const WINDOW_DAYS: i64 = 365;
-
 /// Who came, stayed and left, and how recurring money moved, among some customers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +35,7 @@ pub struct Movement {
     pub base: u64,
     /// Those of `base` who still are.
     pub kept: u64,
-    /// Customers lost in the window.
+    /// Those of `base` who have left.
     pub lost: u64,
     /// Customers who came in the window and still are.
     pub new: u64,
@@ -68,7 +66,8 @@ pub struct StrategyPage {
 pub struct StrategyMetrics {
     pub as_of: Date,
     pub customers: CustomerCounts,
-    pub growth: GrowthGoal,
+    /// Null where no KPI states a goal.
+    pub growth: Option<GrowthGoal>,
     pub retention: Retention,
     pub nps: Nps,
     pub expansion: Expansion,
@@ -114,19 +113,9 @@ pub struct Expansion {
     pub customers: u64,
 }
 
-/// The answers of the last 365 days to the question whether they would recommend us: every answer counts, also several
-/// of one customer, for an answer does not tell who in the customer's organisation gave it.
-pub(super) fn answers(customer: &Customer, as_of: Timestamp) -> impl Iterator<Item = u8> {
-    let from = as_of - SignedDuration::from_hours(24 * WINDOW_DAYS);
-    customer
-        .surveys
-        .iter()
-        .filter(move |survey| survey.observed > from)
-        .map(|survey| survey.value)
-}
-
 impl Retention {
     pub(super) fn of(movement: &Movement) -> Self {
+        // As the KPI `retention` tells it.
         let percent = (movement.base > 0).then(|| {
             let exact = Decimal::from(movement.kept * 100) / Decimal::from(movement.base);
             let mut percent = exact.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
@@ -176,40 +165,43 @@ impl Movement {
 }
 
 impl CustomerHealth {
+    /// The answers that count for the NPS, also of customers who have left since: without them it would look better than it was.
+    pub(super) fn answers(&self, customers: &[Customer], as_of: Timestamp) -> Vec<u8> {
+        let window = self.definitions.kpis.body.nps_window();
+        let window = Window::of(window, as_of, &self.zone);
+        customers
+            .iter()
+            .flat_map(|customer| kpis::answers(customer, &window))
+            .collect()
+    }
+
     /// How these customers moved in the window that ends at `as_of`. Prospects are none yet.
     pub(super) fn movement(&self, customers: &[Customer], as_of: Timestamp) -> Movement {
         let today = day(as_of, &self.zone);
-        let start = today.checked_sub(WINDOW_DAYS.days()).unwrap_or(Date::MIN);
+        let window = self.definitions.kpis.body.retention_window();
+        let window = Window::of(window, as_of, &self.zone);
+        let start = window.eve();
         let mut movement = Movement::default();
         let (mut now, mut before, mut won) = (Sums::default(), Sums::default(), Sums::default());
-        for customer in customers
-            .iter()
-            .filter(|customer| customer.field(field::STATUS) != Some("prospect"))
-        {
-            let since = customer.first_observed.map_or(today, |at| day(at, &self.zone));
-            let was_there = since <= start;
+        for customer in customers {
+            let presence = Presence::of(customer, &window);
+            movement.base += u64::from(presence.at_start);
+            movement.kept += u64::from(presence.at_start && presence.at_end);
+            movement.lost += u64::from(presence.is_lost());
+            movement.new += u64::from(presence.is_new());
             if customer.is_active() {
                 movement.active += 1;
-                movement.base += u64::from(was_there);
-                movement.kept += u64::from(was_there);
-                movement.new += u64::from(!was_there);
                 movement.open_alerts += u64::from(customer.alert_open(AT_RISK_ALERT));
                 now.add_all(&recurring(customer, today, &self.zone));
-            } else {
-                let left = customer
-                    .profile
-                    .get(field::STATUS)
-                    .map(|status| day(status.observed, &self.zone));
-                if left.is_none_or(|left| left <= start) {
-                    continue;
-                }
-                movement.lost += 1;
-                movement.base += u64::from(was_there);
             }
-            before.add_all(&recurring(customer, start, &self.zone));
-            let sums = self.won_since(customer, start);
-            movement.expanded += u64::from(customer.is_active() && !sums.is_zero());
-            won.add_all(&sums);
+            if presence.at_start {
+                before.add_all(&recurring(customer, start, &self.zone));
+            }
+            if !customer.is_prospect() && (presence.at_start || presence.at_end) {
+                let sums = self.won_since(customer, start);
+                movement.expanded += u64::from(customer.is_active() && !sums.is_zero());
+                won.add_all(&sums);
+            }
         }
         movement.recurring = now.moneys();
         movement.recurring_before = before.moneys();
@@ -237,10 +229,7 @@ impl CustomerHealth {
             .collect();
         let found = StrategyPage {
             customers: rows::counts(&rows),
-            answers: active
-                .iter()
-                .flat_map(|customer| answers(customer, as_of))
-                .collect(),
+            answers: self.answers(customers, as_of),
             movement: self.movement(customers, as_of),
         };
         let mut report = Report::new(Status::Complete, format!("{} customers", rows.len()));
@@ -283,20 +272,20 @@ impl CustomerHealth {
         Decision::done(report)
     }
 
-    fn growth_goal(&self, on: Date, active: u64) -> GrowthGoal {
-        let customers = u32::try_from(active).unwrap_or(u32::MAX);
-        let growth = growth(on, customers, &self.definitions.kpis.body);
-        let status = match growth.status {
-            GrowthStatus::Reached => "reached",
-            GrowthStatus::OnTrack => "onTrack",
-            GrowthStatus::Behind => "behind",
+    fn growth_goal(&self, on: Date, active: u64) -> Option<GrowthGoal> {
+        let goal = Growth::of(&self.definitions.kpis.body)?;
+        let gained = i64::try_from(active).unwrap_or(i64::MAX) - i64::from(goal.baseline);
+        let status = match goal.status(&Exact::whole(gained), on) {
+            KpiStatus::Reached => "reached",
+            KpiStatus::OnTrack => "onTrack",
+            KpiStatus::Behind | KpiStatus::Watched | KpiStatus::NotMeasurable => "behind",
         };
-        GrowthGoal {
-            baseline: growth.baseline,
-            gained: growth.gained,
-            target: growth.target,
-            target_year: growth.target_year,
+        Some(GrowthGoal {
+            baseline: goal.baseline,
+            gained,
+            target: goal.shown_by(on),
+            target_year: goal.per_year,
             status: status.to_owned(),
-        }
+        })
     }
 }

@@ -3,6 +3,7 @@
 mod alerts;
 mod days;
 mod explain;
+mod kpi;
 mod log_book;
 mod overriding;
 mod resolver;

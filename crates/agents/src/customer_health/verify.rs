@@ -154,12 +154,7 @@ impl CustomerHealth {
         let mut found = Verification::default();
         for (record, customer) in &again.records {
             found.day = Some(record.day);
-            let model = match customer {
-                Some(customer) => Some(self.models.active(customer)),
-                None => self.models.by_id(&record.snapshot.model),
-            };
-            let snapshot = &record.snapshot;
-            if model.is_none_or(|model| snapshot.model != model.id || snapshot.hash != model.hash) {
+            if !self.models.gave(customer.as_ref(), &record.snapshot) {
                 found.other_model += 1;
                 continue;
             }
@@ -207,8 +202,10 @@ impl CustomerHealth {
                 Locale::En => format!("{customer_id}: recorded {recorded}, computed {computed}"),
             });
         }
-        report.definitions = self.models.decided();
-        report.definitions.push(decided(&self.definitions.metrics));
+        report.definitions = vec![
+            decided(&self.definitions.health),
+            decided(&self.definitions.metrics),
+        ];
         report.set("verification", &whole);
         Decision::done(report)
     }

@@ -6,7 +6,7 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::definitions::{AlertRule, Band, Label};
 
 use super::rows::{AT_RISK, AlertsBlock, HealthRow};
-use super::strategy::StrategyMetrics;
+use super::strategy::{GrowthGoal, StrategyMetrics};
 use crate::wording::{amounts, count, shortened};
 
 /// Customers named in each group at most.
@@ -261,19 +261,14 @@ pub(super) fn alert(row: &HealthRow, locale: Locale) -> String {
 }
 
 pub(super) fn strategy_summary(metrics: &StrategyMetrics, locale: Locale) -> String {
-    let (as_of, growth) = (metrics.as_of, &metrics.growth);
+    let as_of = metrics.as_of;
     let total = usize::try_from(metrics.customers.total_managed).unwrap_or(usize::MAX);
     let kept = metrics.retention.percent.map(|percent| percent.normalize());
-    let (target, difference) = (growth.target.normalize(), growth.gained.unsigned_abs());
+    let growth = metrics.growth.as_ref().map(|growth| growth_words(growth, locale));
+    let growth = growth.map_or_else(String::new, |growth| format!(": {growth}"));
     match locale {
         Locale::Sv => {
             let customers = count(total, "aktiv kund", "aktiva kunder");
-            let net = match growth.gained {
-                0 => "lika många som utgångsläget".to_owned(),
-                1.. => format!("netto {difference} fler än utgångsläget"),
-                _ => format!("netto {difference} färre än utgångsläget"),
-            };
-            let target = target.to_string().replace('.', ",");
             let kept = kept.map_or_else(
                 || "För ett år sedan fanns inga kunder.".to_owned(),
                 |kept| {
@@ -281,20 +276,39 @@ pub(super) fn strategy_summary(metrics: &StrategyMetrics, locale: Locale) -> Str
                     format!("{kept} % av förra årets kunder är kvar.")
                 },
             );
-            format!("{customers} {as_of}: {net}, målet hittills i år är {target}. {kept}")
+            format!("{customers} {as_of}{growth}. {kept}")
         }
         Locale::En => {
             let customers = count(total, "active customer", "active customers");
+            let kept = kept.map_or_else(
+                || "There were no customers a year ago.".to_owned(),
+                |kept| format!("{kept} % of last year's customers are still here."),
+            );
+            format!("{customers} {as_of}{growth}. {kept}")
+        }
+    }
+}
+
+/// `netto 3 fler än utgångsläget, målet hittills i år är 5,01`.
+fn growth_words(growth: &GrowthGoal, locale: Locale) -> String {
+    let (target, difference) = (growth.target.normalize(), growth.gained.unsigned_abs());
+    match locale {
+        Locale::Sv => {
+            let net = match growth.gained {
+                0 => "lika många som utgångsläget".to_owned(),
+                1.. => format!("netto {difference} fler än utgångsläget"),
+                _ => format!("netto {difference} färre än utgångsläget"),
+            };
+            let target = target.to_string().replace('.', ",");
+            format!("{net}, målet hittills i år är {target}")
+        }
+        Locale::En => {
             let net = match growth.gained {
                 0 => "as many as the baseline".to_owned(),
                 1.. => format!("net {difference} more than the baseline"),
                 _ => format!("net {difference} fewer than the baseline"),
             };
-            let kept = kept.map_or_else(
-                || "There were no customers a year ago.".to_owned(),
-                |kept| format!("{kept} % of last year's customers are still here."),
-            );
-            format!("{customers} {as_of}: {net}, the target so far this year is {target}. {kept}")
+            format!("{net}, the target so far this year is {target}")
         }
     }
 }

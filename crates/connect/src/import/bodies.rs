@@ -226,6 +226,20 @@ impl SurveyFields {
     }
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SurveySentFields {
+    name: Option<Field<String>>,
+}
+
+impl SurveySentFields {
+    pub(crate) fn body(&self, context: &RowContext<'_>) -> Result<FactBody, FieldError> {
+        Ok(FactBody::SurveySent {
+            name: get(self.name.as_ref(), context.row)?,
+        })
+    }
+}
+
 /// The key of what the row is about: its own field, else the key of the row.
 pub(crate) fn key(field: Option<&Field<String>>, context: &RowContext<'_>) -> Result<String, FieldError> {
     field.map_or_else(|| Ok(context.key.text()), |field| field.need(context.row))
@@ -315,5 +329,12 @@ impl Reads for SurveyFields {
         let Self { score, comment } = self;
         let fields: [&'a dyn Reads; 2] = [score, comment];
         fields.iter().for_each(|field| field.reads(columns));
+    }
+}
+
+impl Reads for SurveySentFields {
+    fn reads<'a>(&'a self, columns: &mut Vec<(&'a str, bool)>) {
+        let Self { name } = self;
+        name.reads(columns);
     }
 }

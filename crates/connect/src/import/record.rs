@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::bodies::{
-    ContactFields, FeedbackFields, MeasurementFields, ServiceFields, SurveyFields, TodoFields,
-    TouchpointFields,
+    ContactFields, FeedbackFields, MeasurementFields, ServiceFields, SurveyFields, SurveySentFields,
+    TodoFields, TouchpointFields,
 };
 use super::error::FieldError;
 use super::fact_id::{self, RowKey};
@@ -35,6 +35,7 @@ pub(crate) struct RecordFile {
     feedback: Option<FeedbackFields>,
     measurement: Option<MeasurementFields>,
     survey: Option<SurveyFields>,
+    survey_sent: Option<SurveySentFields>,
     observed: Option<Field<Moment>>,
     actor: Option<Field<String>>,
     only: Option<Only>,
@@ -66,6 +67,7 @@ enum Kind {
     Feedback(FeedbackFields),
     Measurement(MeasurementFields),
     Survey(SurveyFields),
+    SurveySent(SurveySentFields),
 }
 
 /// What every record of a row shares.
@@ -110,12 +112,13 @@ impl RecordFile {
             self.feedback.map(Kind::Feedback),
             self.measurement.map(Kind::Measurement),
             self.survey.map(Kind::Survey),
+            self.survey_sent.map(Kind::SurveySent),
         ];
         let mut kinds = kinds.into_iter().flatten();
         let (Some(kind), None) = (kinds.next(), kinds.next()) else {
             return Err(
                 "a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, \
-                        `subscription`, `opportunity`, `service`, `feedback`, `measurement` and `survey`"
+                        `subscription`, `opportunity`, `service`, `feedback`, `measurement`, `survey` and `survey_sent`"
                     .to_owned(),
             );
         };
@@ -197,6 +200,7 @@ impl Kind {
             Self::Feedback(_) => "feedback",
             Self::Measurement(_) => "measurement",
             Self::Survey(_) => "survey",
+            Self::SurveySent(_) => "survey-sent",
         }
     }
 
@@ -213,7 +217,8 @@ impl Kind {
             | Self::Invoice(_)
             | Self::Feedback(_)
             | Self::Measurement(_)
-            | Self::Survey(_) => false,
+            | Self::Survey(_)
+            | Self::SurveySent(_) => false,
         }
     }
 
@@ -229,7 +234,8 @@ impl Kind {
             | Self::Invoice(_)
             | Self::Feedback(_)
             | Self::Measurement(_)
-            | Self::Survey(_) => false,
+            | Self::Survey(_)
+            | Self::SurveySent(_) => false,
         }
     }
 
@@ -246,6 +252,7 @@ impl Kind {
             Self::Feedback(fields) => fields.body(context)?,
             Self::Measurement(fields) => fields.body(context)?,
             Self::Survey(fields) => fields.body(context)?,
+            Self::SurveySent(fields) => fields.body(context)?,
         };
         Ok(vec![body.into()])
     }
@@ -352,6 +359,7 @@ impl Reads for Record {
             Kind::Feedback(fields) => fields.reads(columns),
             Kind::Measurement(fields) => fields.reads(columns),
             Kind::Survey(fields) => fields.reads(columns),
+            Kind::SurveySent(fields) => fields.reads(columns),
         }
     }
 }

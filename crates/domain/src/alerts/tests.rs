@@ -16,12 +16,7 @@ const TODAY: Date = date(2026, 11, 26);
 
 fn rules() -> AlertRules {
     let definitions = Definitions::shipped();
-    AlertRules::compile(
-        &definitions.alerts.body,
-        definitions.health.body.alerts,
-        &definitions.metrics.body,
-    )
-    .unwrap()
+    AlertRules::compile(&definitions.alerts.body, &definitions.metrics.body).unwrap()
 }
 
 /// Noon, so many days before today.
@@ -121,6 +116,7 @@ impl Case {
             customer: &customer,
             at: noon(0),
             zone: &TimeZone::UTC,
+            rate: AlertRule::default(),
             severity: self.now.severity,
             snapshot: &self.now,
             values: &self.values,
@@ -300,7 +296,7 @@ fn petras_expansion_needs_more_than_eighty_points_and_a_limit_that_comes_near() 
         .unwrap()
         .load()
         .unwrap();
-    let rules = AlertRules::compile(&pack.alerts.body, pack.health.body.alerts, &pack.metrics.body).unwrap();
+    let rules = AlertRules::compile(&pack.alerts.body, &pack.metrics.body).unwrap();
     let share = |score: &str, share: &str| {
         let mut case = Case::new(score, 0);
         let value = crate::measure::Value::Number(share.parse().unwrap());

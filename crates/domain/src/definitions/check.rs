@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::error::DefinitionError;
-use super::{Header, Icp, Kpis, Label, Onboarding, Organisation, PipelineRules, Process};
+use super::{Header, Icp, Label, Onboarding, Organisation, PipelineRules, Process};
 
 /// Ten years: no clock of a customer runs longer, and no sum of days leaves the calendar.
 pub(super) const DAYS_MAX: i64 = 3_650;
@@ -289,20 +289,5 @@ pub(super) fn icp(body: &Icp, faults: &mut Faults<'_>) {
     );
     for sector in &body.sectors {
         faults.label(&["sectors:", &sector.code, "label:"], &sector.label);
-    }
-}
-
-pub(super) fn kpis(body: &Kpis, faults: &mut Faults<'_>) {
-    for (key, value) in [
-        ("customers_baseline", body.customers_baseline),
-        ("customers_growth_per_year", body.customers_growth_per_year),
-    ] {
-        if value > 1_000_000 {
-            faults.add(
-                &[&format!("{key}:")],
-                format!("{key} is {value}"),
-                "write at most 1000000",
-            );
-        }
     }
 }

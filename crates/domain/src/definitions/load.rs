@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::check::{self, Faults};
 use super::check_alerts;
 use super::check_health;
+use super::check_kpis;
 use super::check_metrics;
 use super::error::{DefinitionError, DefinitionErrors};
 use super::{
@@ -71,7 +72,7 @@ impl Definitions {
         let process = loading.take("process.yaml", check::process);
         let pipeline = loading.take("pipeline.yaml", check::pipeline);
         let icp = loading.take("icp.yaml", check::icp);
-        let kpis = loading.take("kpis.yaml", check::kpis);
+        let kpis = loading.take("kpis.yaml", check_kpis::kpis);
         let (wrong, warnings): (Vec<Lint>, Vec<Lint>) =
             lints.into_iter().partition(|lint| lint.level == Level::Error);
         let mut errors = loading.errors;

@@ -90,9 +90,10 @@ mod tests {
         );
         assert_eq!(definitions.icp.body.sectors.len(), 4);
         assert_eq!(definitions.process.body.delivery_days, 56);
-        assert_eq!(definitions.kpis.body.customers_baseline, 15);
+        let goal = crate::kpis::Growth::of(&definitions.kpis.body).unwrap();
+        assert_eq!((goal.baseline, goal.per_year), (15, 10));
         assert_eq!(definitions.onboarding.body.groups.len(), 5);
-        assert_eq!(definitions.kpis.header.updated, jiff::civil::date(2025, 9, 4));
+        assert_eq!(definitions.kpis.header.updated, jiff::civil::date(2026, 11, 26));
         assert_eq!(definitions.health.hash.len(), 16);
     }
 }

@@ -277,10 +277,10 @@ fn the_other_files_are_checked() {
     );
     check(
         "kpis.yaml",
-        "customers_baseline: 15",
-        "customers_baseline: [15",
+        "baseline: 15",
+        "baseline: [15",
         expect![
-            "kpis.yaml:6: expected string scalar; write the file as its schema says; `definitions/satori` has an example of each"
+            "kpis.yaml:20: expected string scalar; write the file as its schema says; `definitions/satori` has an example of each"
         ],
     );
 }

@@ -3,10 +3,10 @@
 use rust_decimal::Decimal;
 
 use super::cast::{Member, Scene};
-use super::dice::Dice;
 use super::profile;
 use super::scenes::PRAISE_DAYS;
 use super::writer::{From, Writer};
+use crate::dice::Dice;
 use crate::fact::{
     FactBody, OpportunityStatus, Priority, Service, ServiceStatus, Stage, Subscription, Todo,
     TouchpointChannel,

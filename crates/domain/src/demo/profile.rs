@@ -3,8 +3,8 @@
 use jiff::ToSpan;
 
 use super::cast::{Member, Scene};
-use super::dice::Dice;
 use super::writer::{From, Writer};
+use crate::dice::Dice;
 use crate::fact::{Contact, ContactRole, FactBody, field};
 
 const FIRST_NAMES: [&str; 12] = [

@@ -9,7 +9,7 @@ use kunder_agent_core::clock::Clock;
 use kunder_agent_core::task::{Locale, Task};
 
 use super::overriding::{OverrideArgs, WithdrawArgs};
-use super::{Common, Failure, LocaleArg, day, notes, output, overriding};
+use super::{Common, Failure, LocaleArg, backtest, day, notes, output, overriding};
 
 #[derive(Subcommand)]
 pub(crate) enum HealthCommand {
@@ -27,10 +27,6 @@ pub(crate) enum HealthCommand {
         #[arg(long)]
         locale: Option<Language>,
     },
-    /// Make an exception for a customer, until a day: its score is at most or at least so many points, or it is in a band
-    Override(OverrideArgs),
-    /// End an exception before its last day
-    Withdraw(WithdrawArgs),
     /// What was said of a customer on each day, the newest first, with the trend against a day that is named
     History {
         /// The customer's name or id
@@ -54,6 +50,12 @@ pub(crate) enum HealthCommand {
         #[arg(long)]
         locale: Option<LocaleArg>,
     },
+    /// Make an exception for a customer, until a day: its score is at most or at least so many points, or it is in a band
+    Override(OverrideArgs),
+    /// End an exception before its last day
+    Withdraw(WithdrawArgs),
+    /// Whether a model tells who left from who stayed, on history whose end is known
+    Backtest(backtest::BacktestArgs),
 }
 
 /// Languages a customer's own people may read.
@@ -72,6 +74,9 @@ pub(super) async fn run(
     let shared = clock;
     let clock = shared.as_ref();
     let (task, block) = match command {
+        HealthCommand::Override(args) => return overriding::make(common, args, shared).await,
+        HealthCommand::Withdraw(args) => return overriding::withdraw(common, args, shared).await,
+        HealthCommand::Backtest(args) => return backtest::run(common, args, shared).await,
         HealthCommand::Explain {
             customer,
             as_of,
@@ -89,8 +94,6 @@ pub(super) async fn run(
             task.as_of = as_of;
             (task, "healthHistory")
         }
-        HealthCommand::Override(args) => return overriding::make(common, args, shared).await,
-        HealthCommand::Withdraw(args) => return overriding::withdraw(common, args, shared).await,
         HealthCommand::Verify { day, locale } => {
             let params = day.map(|day| ("day", day.to_string()));
             let locale = locale.map(Locale::from);
@@ -101,13 +104,7 @@ pub(super) async fn run(
         }
     };
     let outcome = notes::answered(common, &task, Arc::clone(&shared)).await?;
-    match outcome.report.blocks.get(block).filter(|_| common.json) {
-        Some(block) => {
-            output::json(block);
-            Ok(ExitCode::SUCCESS)
-        }
-        None => Ok(output::outcome(&outcome, common.json)),
-    }
+    Ok(output::block(&outcome, block, common.json))
 }
 
 fn explain(

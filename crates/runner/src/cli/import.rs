@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::outcome::{OUTCOME_PROTOCOL, Outcome, Report, Status};
 use kunder_connect::{FactCheck, ImportError, Mapping, RowError, Rows};
-use kunder_domain::definitions::{Definitions, MetricFile};
+use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::{Fact, FactBody};
 
 use super::{Common, Failure, ask, output};
@@ -110,7 +110,7 @@ pub(super) async fn run(
         finished_at: clock.now(),
         report,
         criteria: Vec::new(),
-        warnings: unread(&sum.metrics, &definitions.metrics.body),
+        warnings: unread(&sum.metrics, &definitions),
         cut: Vec::new(),
     };
     Ok(output::outcome(&outcome, common.json))
@@ -138,11 +138,13 @@ fn readings_are_possible(definitions: Arc<Definitions>, now: Timestamp) -> FactC
 }
 
 /// Metrics that were imported and that nothing reads.
-fn unread(imported: &BTreeSet<String>, metrics: &MetricFile) -> Vec<String> {
-    let unread = imported.iter().filter(|name| !metrics.is_read(name));
+fn unread(imported: &BTreeSet<String>, definitions: &Definitions) -> Vec<String> {
+    let unread = imported
+        .iter()
+        .filter(|name| !definitions.metrics.body.is_read(name) && !definitions.kpis.body.is_read(name));
     unread
         .take(TOLD_MAX)
-        .map(|name| format!("no metric of the definitions reads `{name}`"))
+        .map(|name| format!("no metric or KPI of the definitions reads `{name}`"))
         .collect()
 }
 

@@ -36,3 +36,15 @@ pub(super) fn outcome(outcome: &Outcome, as_json: bool) -> ExitCode {
         Status::Failed => ExitCode::FAILURE,
     }
 }
+
+/// For a machine one block of an outcome, and what is missing from it to stderr; for a person the outcome in words.
+pub(super) fn block(answered: &Outcome, name: &str, as_json: bool) -> ExitCode {
+    let Some(block) = answered.report.blocks.get(name).filter(|_| as_json) else {
+        return outcome(answered, as_json);
+    };
+    json(block);
+    for blocker in &answered.report.blockers {
+        eprintln!("note: {blocker}");
+    }
+    ExitCode::SUCCESS
+}

@@ -136,6 +136,26 @@ fn an_answer_that_nobody_asked_for_fails() {
     );
 }
 
+/// S3-62: other agents speak the Output Protocol too; an NPS in theirs that contradicts itself is told, never taken.
+#[test]
+fn an_answer_with_an_nps_that_is_wrong_is_flagged() {
+    let nps = |score| json!({ "score": score, "promoters": 30, "passives": 15, "detractors": 5 });
+    let answer = |id, score| {
+        let said = json!({ "taskId": question(), "status": "complete", "summary": "Ja", "nps": nps(score) });
+        ask(id, "coordination-answer", said)
+    };
+    check_outline(
+        nearly_complete(&[]).facts(),
+        [onboard("k-1"), answer("k-2", 52), answer("k-3", 50)],
+        expect![[r#"
+            complete: Onboarding för Örebro Idrottsförbund är startad; 17 av 19 punkter är klara. [stage-changed, onboarding-started, onboarding-completed]
+              null→"onboarding"
+            partial: tjanster/service-delivery-agent har svarat om Örebro Idrottsförbund; 17 av 19 punkter är klara. []
+              `params.nps` säger NPS 52, men 30 ambassadörer, 15 passiva och 5 kritiker ger 50; det beräknade gäller
+            complete: tjanster/service-delivery-agent har svarat om Örebro Idrottsförbund; 17 av 19 punkter är klara. []"#]],
+    );
+}
+
 #[test]
 fn a_no_is_an_answer_and_a_blocker_of_its_outcome() {
     let no = ask(

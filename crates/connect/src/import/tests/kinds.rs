@@ -50,7 +50,7 @@ records:
 }
 
 #[test]
-fn touchpoint_feedback_and_survey_of_one_row() {
+fn touchpoint_feedback_and_surveys_of_one_row() {
     let mapping = format!(
         "{HEAD}
 only: {{column: kind, not: [draft]}}
@@ -62,6 +62,8 @@ records:
     only: service
   - survey: {{score: score, comment: text}}
     only: score
+  - survey_sent: {{name: text}}
+    only: {{column: kind, is: [sent]}}
 "
     );
     let rows = "id,day,who,kind,text,quote,met,service,score\n\
@@ -69,18 +71,20 @@ records:
         7,2024-02-01,,survey,Nöjd,,,Kurs,9\n\
         7,2024-02-02,,draft,Nej,,,Kurs,9\n\
         7,2024-02-03,,note,,,,,\n\
+        7,2024-02-05,,sent,NPS,,,,\n\
         7,2024-02-04,,x,,,,,11\n";
     check(
         &mapping,
         rows,
         expect![[r#"
-        7 2024-01-30T23:00:00Z CRM/Åsa {"kind":"touchpoint","channel":"meeting","summary":"Bra möte","quote":"Toppen!","with":"Åsa"}
-        7 2024-01-31T23:00:00Z CRM/Anna {"kind":"feedback","service":"Kurs","text":"Nöjd","quote":null}
-        7 2024-01-31T23:00:00Z CRM/Anna {"kind":"survey","score":9,"comment":"Nöjd"}
-        nothing
-        nothing
-        orders.txt:6: column `score`: `11` is not a whole number from 0 to 10
-    "#]],
+            7 2024-01-30T23:00:00Z CRM/Åsa {"kind":"touchpoint","channel":"meeting","summary":"Bra möte","quote":"Toppen!","with":"Åsa"}
+            7 2024-01-31T23:00:00Z CRM/Anna {"kind":"feedback","service":"Kurs","text":"Nöjd","quote":null}
+            7 2024-01-31T23:00:00Z CRM/Anna {"kind":"survey","score":9,"comment":"Nöjd"}
+            nothing
+            nothing
+            7 2024-02-04T23:00:00Z CRM/Anna {"kind":"surveySent","name":"NPS"}
+            orders.txt:7: column `score`: `11` is not a whole number from 0 to 10
+        "#]],
     );
 }
 

@@ -114,13 +114,13 @@ fn records_are_whole() {
     check(
         "records:\n  - {}",
         expect![
-            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback`, `measurement` and `survey`"
+            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback`, `measurement`, `survey` and `survey_sent`"
         ],
     );
     check(
         "records:\n  - survey: {score: s}\n    feedback: {service: a, text: b}",
         expect![
-            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback`, `measurement` and `survey`"
+            "map.yaml:2: a record needs exactly one of `profile`, `contact`, `touchpoint`, `todo`, `invoice`, `subscription`, `opportunity`, `service`, `feedback`, `measurement`, `survey` and `survey_sent`"
         ],
     );
     check(

@@ -1,9 +1,9 @@
 //! Seeded chance: splitmix64, small enough to read, the same on every machine.
 
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// One stream per customer, so that a change to one leaves the others as they are.
+    /// Streams of one seed do not hang together, so that a change to one leaves the others as they are.
     pub fn new(seed: u64, stream: usize) -> Self {
         let mut dice = Self(seed ^ (stream as u64).wrapping_mul(0xa076_1d64_78bd_642f));
         dice.next();
