@@ -101,7 +101,9 @@ impl HealthModels {
         Some(resolver.body.resolve(&|field| customer.field(field)).models)
     }
 
-    fn by_id(&self, id: &str) -> Option<&CompiledModel> {
+    /// A model by its id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&CompiledModel> {
         self.models.iter().find(|model| model.id == id)
     }
 
@@ -120,12 +122,15 @@ impl HealthModels {
         self.definition(self.active(customer)).body.alerts
     }
 
-    /// Whether a record was given by a model that is still here, in the same version.
+    /// Whether a record was given by the model that decides on the customer now, in the same version; where nothing is known of
+    /// the customer, by a model that is still here.
     #[must_use]
-    pub fn has(&self, snapshot: &Snapshot) -> bool {
-        self.models
-            .iter()
-            .any(|model| model.id == snapshot.model && model.hash == snapshot.hash)
+    pub fn gave(&self, customer: Option<&Customer>, snapshot: &Snapshot) -> bool {
+        let model = customer.map_or_else(
+            || self.by_id(&snapshot.model),
+            |customer| Some(self.active(customer)),
+        );
+        model.is_some_and(|model| model.id == snapshot.model && model.hash == snapshot.hash)
     }
 
     /// Every model that decides on somebody, and the resolver where there is one: what a result over many customers rests on.

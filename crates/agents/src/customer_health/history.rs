@@ -120,7 +120,7 @@ impl CustomerHealth {
         };
         let summary = summary(&history, locale);
         let mut report = Report::new(Status::Complete, summary.clone());
-        let model = self.models.active(&recorded.customer);
+        let active = self.models.active(&recorded.customer);
         let lines = history
             .days
             .iter()
@@ -128,6 +128,7 @@ impl CustomerHealth {
             .rev()
             .take(DAYS_TOLD)
             .map(|(one, record)| {
+                let model = self.models.by_id(&record.snapshot.model).unwrap_or(active);
                 let label = kept_label(model, &record.snapshot.state, locale.pick("sv", "en"));
                 line(one, &label, locale)
             });
@@ -137,7 +138,7 @@ impl CustomerHealth {
                 .collect::<Vec<_>>()
                 .join("\n"),
         );
-        report.definitions = vec![decided(self.models.definition(model))];
+        report.definitions = vec![decided(self.models.definition(active))];
         report.set("healthHistory", &history);
         report
     }

@@ -154,7 +154,7 @@ impl CustomerHealth {
         let mut found = Verification::default();
         for (record, customer) in &again.records {
             found.day = Some(record.day);
-            if !self.models.has(&record.snapshot) {
+            if !self.models.gave(customer.as_ref(), &record.snapshot) {
                 found.other_model += 1;
                 continue;
             }

@@ -23,10 +23,14 @@ const LOW: &str = "queries_per_week=1@3 features_used_28d=0@2 logins_per_week=1@
 
 /// Boekhouding's folder with the model of response beside its own.
 fn definitions() -> Arc<Definitions> {
+    definitions_by(RESOLVER)
+}
+
+fn definitions_by(resolver: &str) -> Arc<Definitions> {
     let mut files = Pack::find("boekhouding").unwrap().texts();
     let other = Pack::find("response").unwrap().texts();
     files.insert("health-schools.yaml".to_owned(), other["health.yaml"].clone());
-    files.insert("resolver.yaml".to_owned(), RESOLVER.to_owned());
+    files.insert("resolver.yaml".to_owned(), resolver.to_owned());
     let (_, metrics) = other["metrics.yaml"].split_once("metrics:\n").unwrap();
     files.get_mut("metrics.yaml").unwrap().push_str(metrics);
     Arc::new(Definitions::parse_over_shipped(&files).unwrap())
@@ -184,4 +188,25 @@ fn a_shadow_remembers_its_own_band() {
         "61.25" "at_risk"
         "61.25" "neutral""#]]
     .assert_eq(&format!("{}\n{}", shadow("2025-08-25"), shadow("2025-09-01")));
+}
+
+/// Once another model decides, what the former one said keeps its words and is not held against the records.
+#[test]
+fn records_of_the_model_that_decided_before_stay_what_they_were() {
+    let readings = format!("{BUSY} {LOW}");
+    let portfolio = MemoryPortfolio::new(facts([school("big", "30").readings(&readings)]));
+    let _ = asked(&portfolio, "h1", HEALTH_CHECK, None, json!({}));
+    let agent = CustomerHealth::new(definitions_by(&RESOLVER.replace("is: school", "is: club")));
+    let told = |command: &str| {
+        let mut task = task(command, command);
+        task.context.customer = (command == HISTORY).then(|| "big".to_owned());
+        let finished = run(&agent, &task, now(), &portfolio);
+        format!("{}\n{}", text(&finished), finished.report().blockers.join("\n"))
+    };
+    expect![[r#"
+        big: green den 2025-09-01, inget att jämföra med; 1 dagar.
+        2025-09-01  Grön
+
+        2025-09-01: 0 hälsoposter omräknade ur alla fakta är lika, 0 skiljer sig; 1 kommer från en annan modell.
+    "#]].assert_eq(&format!("{}\n{}", told(HISTORY), told(VERIFY)));
 }
