@@ -280,7 +280,7 @@ fn the_other_files_are_checked() {
         "baseline: 15",
         "baseline: [15",
         expect![
-            "kpis.yaml:6: expected string scalar; write the file as its schema says; `definitions/satori` has an example of each"
+            "kpis.yaml:20: expected string scalar; write the file as its schema says; `definitions/satori` has an example of each"
         ],
     );
 }
