@@ -17,20 +17,20 @@ fn the_demo_portfolio_and_its_goals() {
         - Kunder: 15 kunder: utan mål
           n 15; 2025-09-01; +1 mot 14 2025-08-01
         - Tillväxt i år: 0 kunder, mål minst 6,68: efter
-          15 kunder; 15 utgångsläge; n 15; 2025-01-01–2025-09-01; +1 (bättre) mot -1 2025-08-01
+          kunder: 15; utgångsläge: 15; n 15; 2025-01-01–2025-09-01; +1 (bättre) mot -1 2025-08-01
         - Kunder som stannat ett år: 100 %: utan mål
           11 kvar vid slutet av 11 kunder vid början; n 11; 2024-09-02–2025-09-01; 0 mot 100 2024-09-01
         - Tappade kunder: 0 %: utan mål
           0 tappade i fönstret av 14 kunder vid början; n 14; 2025-08-01–2025-08-31; 0 mot 0 2025-07-31
         - NPS: 25 poäng ±47: utan mål
-          6 ambassadörer; 3 passiva; 3 kritiker; 12 svar utan utskick; n 12; 2024-09-02–2025-09-01
+          ambassadörer: 6; passiva: 3; kritiker: 3; svar utan utskick: 12; n 12; 2024-09-02–2025-09-01
         - Svarsfrekvens: kan inte mätas: ingen enkät skickades i fönstret (fakta `surveySent`)
         - Återkommande per månad: 115450 SEK: utan mål
           n 13; 2025-09-01; -8800 mot 124250 2025-08-01
         - Expansion: 0 %: utan mål
           0 ökning hos dem som fanns av 124250 återkommande per månad vid början; n 14; 2025-08-01–2025-08-31; 0 mot 0 2025-07-31
         - Från onboarding till leverans: 25 dagar: utan mål
-          3 nådde `stage delivery` av 4 kunder som började i fönstret; 28 90 av 100 högst; n 4; 2024-09-02–2025-09-01; 0 mot 25 2024-09-01
+          3 nådde `stage delivery` av 4 kunder som började i fönstret; 90:e percentilen: 28; n 4; 2024-09-02–2025-09-01; 0 mot 25 2024-09-01
     "#]].assert_eq(&said.stdout);
     let json = kunder.run(&["kpi", "--as-of", "2025-09-01", "--json"]).exits(0);
     assert_eq!(json.stdout.lines().count(), 1, "{json}");
@@ -124,25 +124,25 @@ fn what_was_imported_is_measured_and_the_rest_says_what_is_missing() {
         13 KPIs 2025-02-28: 2 behind, 6 reached, 5 not measurable.
         - Participants who completed the interest guide: not measurable: no facts: `guide_completed`
         - Participants who created a CV: 50 %, target at least 50: reached
-          1 reached `cv_created` within 30 days of 2 users (deltagare) who began at least 30 days earlier; 1 too new to be counted; n 2; 2024-12-01–2025-02-28
-        - Consultants who added a participant: not measurable: no facts: `user_started`
-        - Consultants who made a report: not measurable: no facts: `user_started`
+          1 reached `cv_created` within 30 days of 2 users (deltagare) who began at least 30 days earlier; too new to be counted: 1; n 2; 2024-12-01–2025-02-28
+        - Consultants who added a participant: not measurable: no facts: `user_started` of konsulent
+        - Consultants who made a report: not measurable: no facts: `user_started` of konsulent
         - Retention on day 7: 100 %, target above 40: reached
-          1 active on day 7 of 1 users whose day 7 is in the window; 100 rolling (on that day or later), percent; n 1; 2025-02-01–2025-02-28; +50 (better) against 50 2025-01-31
+          1 active on day 7 of 1 users whose day 7 is in the window; rolling (on that day or later), percent: 100; n 1; 2025-02-01–2025-02-28; +50 (better) against 50 2025-01-31
         - Retention on day 30: 0 %, target above 25: behind
-          0 active on day 30 of 2 users whose day 30 is in the window; 0 rolling (on that day or later), percent; 1 too new to be counted; n 2; 2025-02-01–2025-02-28
+          0 active on day 30 of 2 users whose day 30 is in the window; rolling (on that day or later), percent: 0; too new to be counted: 1; n 2; 2025-02-01–2025-02-28
         - Feature adoption: not measurable: no facts: `feature_adoption`
         - NPS: 100 points, target above 50: reached
-          1 promoters; 0 passives; 0 detractors; 50 response rate, percent; n 1; 2024-12-01–2025-02-28
+          promoters: 1; passives: 0; detractors: 0; response rate, percent: 50; n 1; 2024-12-01–2025-02-28
         - Tickets per user: 0.07 tickets a user, target below 0.1: reached
           2 sum of `tickets_created` of 30 newest `participants` + `consultants`; n 30; 2025-01-30–2025-02-28
         - Customers lost: 0 %, target below 5: reached
           0 lost in the window of 1 customers at the start; n 1; 2025-02-01–2025-02-28
         - Expansion: not measurable: no recurring money at the start in the organisation's currency (facts `subscription`)
         - Time to value: 12 minutes, target below 10: behind
-          1 reached `first_value` of 1 users who began in the window; 12 90 of 100 at most; n 1; 2025-02-01–2025-02-28; +3 (worse) against 9 2025-01-31
+          1 reached `first_value` of 1 users who began in the window; 90th percentile: 12; n 1; 2025-02-01–2025-02-28; +3 (worse) against 9 2025-01-31
         - Support resolution: 6.5 hours, target below 24: reached
-          6.5 90 of 100 at most; 1 tickets, in calendar hours; n 1; 2025-02-01–2025-02-28
+          90th percentile: 6.5; tickets, in calendar hours: 1; n 1; 2025-02-01–2025-02-28
     "#]].assert_eq(&said.stdout);
 }
 
