@@ -436,6 +436,21 @@ impl Store for FaultyStore {
         self.store.conversation(id, now).await
     }
 
+    fn news(&self) -> Arc<tokio::sync::Notify> {
+        self.store.news()
+    }
+
+    async fn setting(&self, key: &str) -> Result<Option<String>, JournalError> {
+        self.read().await?;
+        self.store.setting(key).await
+    }
+
+    async fn set_setting(&self, key: &str, value: &str) -> Result<(), JournalError> {
+        self.before_write().await?;
+        self.store.set_setting(key, value).await?;
+        self.after_write().await
+    }
+
     async fn fact_counts(&self) -> Result<FactCounts, JournalError> {
         self.read().await?;
         self.store.fact_counts().await

@@ -14,6 +14,7 @@ use kunder_agent_core::bus::Announcement;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::journal::JournalError;
 use kunder_domain::fact::Fact;
+use tokio::sync::Notify;
 
 mod commit;
 mod facts;
@@ -55,6 +56,7 @@ struct Memory {
     artifacts: BTreeMap<String, Vec<u8>>,
     /// By id: until when, and the JSON.
     conversations: BTreeMap<String, (Timestamp, String)>,
+    settings: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for SimStore {
@@ -136,6 +138,20 @@ impl Store for SimStore {
         let memory = self.memory();
         let known = memory.conversations.get(id).filter(|(expires, _)| *expires > now);
         Ok(known.map(|(_, json)| json.clone()))
+    }
+
+    /// Nobody waits for it in the simulation.
+    fn news(&self) -> Arc<Notify> {
+        Arc::default()
+    }
+
+    async fn setting(&self, key: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.memory().settings.get(key).cloned())
+    }
+
+    async fn set_setting(&self, key: &str, value: &str) -> Result<(), JournalError> {
+        self.memory().settings.insert(key.to_owned(), value.to_owned());
+        Ok(())
     }
 
     async fn fact_counts(&self) -> Result<FactCounts, JournalError> {

@@ -7,7 +7,7 @@ mod patience;
 mod portfolio;
 mod python;
 
-pub use kunder::{Kunder, Serve, binary};
+pub use kunder::{Kunder, QUIET, Serve, binary};
 pub use nats::Nats;
 pub use output::Output;
 pub use patience::{PATIENCE, Stopwatch, eventually, pause};

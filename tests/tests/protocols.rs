@@ -229,6 +229,9 @@ async fn what_the_agents_answer_and_announce_obeys_the_schemas() {
         .collect();
     for block in [
         "health",
+        "alerts",
+        "healthHistory",
+        "verification",
         "todos",
         "strategy",
         "onboarding",

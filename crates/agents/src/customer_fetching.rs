@@ -26,12 +26,12 @@ use kunder_agent_core::task::Task;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
-use kunder_domain::health::HealthRules;
 
 pub use brief::{BriefBlock, BriefLine, BriefSection};
 pub use story::{StoryBlock, StoryText};
 
 use crate::asked::{self, Asked, asked, moment, unavailable};
+use crate::health_models::HealthModels;
 use crate::present::catch_up;
 use crate::{Reader, rehearsal};
 
@@ -41,8 +41,7 @@ const COMMANDS: &[&str] = &["brief", "story"];
 /// Fetches all that is known of a customer.
 pub struct CustomerFetching {
     definitions: Arc<Definitions>,
-    /// Of a rule model that has a band for everybody.
-    health: Option<HealthRules>,
+    models: HealthModels,
     zone: TimeZone,
 }
 
@@ -58,11 +57,11 @@ impl CustomerFetching {
     /// On definitions that were not checked when they were loaded.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let health = HealthRules::compile(&definitions.health.body).ok();
+        let models = HealthModels::new(Arc::clone(&definitions));
         let zone = TimeZone::get(&definitions.organisation.body.time_zone).unwrap_or(TimeZone::UTC);
         Self {
             definitions,
-            health,
+            models,
             zone,
         }
     }
@@ -89,12 +88,6 @@ impl Agent<Reader, Change> for CustomerFetching {
     }
 
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<FetchingFacts, GatherError> {
-        if self.health.is_none() {
-            return Err(GatherError::Refused(format!(
-                "a brief cannot tell health by {} yet: only by a rule model that has a band for everybody",
-                self.definitions.health.header.id
-            )));
-        }
         let view = reader.view(moment(work, &self.zone)).await.map_err(unavailable)?;
         Ok(match asked(work, view, reader).await? {
             Asked::Customer(mut customer) => {

@@ -3,12 +3,15 @@
 mod alerts;
 mod check;
 mod explain;
+mod history;
 mod join;
 mod logbook;
 mod page;
+mod reading;
 mod rows;
 mod strategy;
 mod todos;
+mod verify;
 mod words;
 
 use std::collections::BTreeMap;
@@ -16,27 +19,31 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use kunder_agent_core::agent::{Agent, GatherError, Work};
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::id::AgentName;
 use kunder_agent_core::outcome::Report;
 use kunder_agent_core::task::Task;
+use kunder_domain::alerts::AlertRules;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::CustomerId;
-use kunder_domain::health::CompiledModel;
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
 pub use explain::{Explanation, HealthBlock};
-pub use rows::{AT_RISK, HealthPage, HealthRow, LastContact, SuggestedContact};
+pub use history::{HealthDay, HealthHistory, Trend};
+pub use rows::{AT_RISK, AlertLine, AlertsBlock, HealthPage, HealthRow, LastContact, SuggestedContact};
 pub use strategy::{Expansion, GrowthGoal, Movement, Retention, StrategyMetrics, StrategyPage};
 pub use todos::TodoRow;
+pub use verify::{Difference, Verification};
 
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
+use crate::health_models::HealthModels;
 use crate::paging::{self, PAGE_CUSTOMERS, Page};
 use crate::present::catch_up;
 
@@ -50,12 +57,18 @@ const MEETING_PROTOCOL: &str = "meeting-protocol";
 const ADD_TODO: &str = "add-todo";
 const FINISH_TODO: &str = "finish-todo";
 const LIST_TODOS: &str = "list-todos";
+/// A parameter of the health check: the number of a fact; only customers with news after it are looked at.
+pub const NEWS_AFTER: &str = "newsAfter";
 const EXPLAIN: &str = "explain-health";
+const HISTORY: &str = "health-history";
+const VERIFY: &str = "verify-health";
+const VERIFY_PAGE: &str = "verify-page";
 
 /// Tells which customers need a contact, and why.
 pub struct CustomerHealth {
     definitions: Arc<Definitions>,
-    model: CompiledModel,
+    models: HealthModels,
+    alerts: AlertRules,
     zone: TimeZone,
 }
 
@@ -63,10 +76,13 @@ pub struct CustomerHealth {
 pub enum Facts {
     /// All customers, before they are cut into pages.
     Whole { view: View, spans: Vec<Span> },
+    /// Only these, at most a page of them.
+    Some { view: View, only: Vec<CustomerId> },
     /// One page. `current` holds those whose alert may have to change, as they are now and not when the list was frozen.
     Page {
         page: Page,
         customers: Vec<Customer>,
+        past: reading::Past,
         current: BTreeMap<CustomerId, Customer>,
     },
     /// The pages' outcomes are there.
@@ -74,6 +90,12 @@ pub enum Facts {
         as_of: Timestamp,
         undelivered: Vec<Undelivered>,
     },
+    /// All customers, whose records of a day are to be computed again.
+    Verify { view: View, spans: Vec<Span>, on: Date },
+    /// Records to compute again, with what they rest on.
+    Again(Box<verify::Again>),
+    /// One customer with its records.
+    Recorded(Box<history::Recorded>),
     /// One customer, now and before.
     Explained(Box<explain::Explained>),
     /// The customers that a command of the log book is about.
@@ -87,13 +109,19 @@ impl CustomerHealth {
     /// Where the definitions were not checked when they were loaded.
     #[must_use]
     pub fn new(definitions: Arc<Definitions>) -> Self {
-        let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body)
-            .expect("models are checked when loaded");
+        let models = HealthModels::new(Arc::clone(&definitions));
+        let alerts = AlertRules::compile(
+            &definitions.alerts.body,
+            definitions.health.body.alerts,
+            &definitions.metrics.body,
+        )
+        .expect("alert rules are checked when loaded");
         let zone =
             TimeZone::get(&definitions.organisation.body.time_zone).expect("the zone is checked when loaded");
         Self {
             definitions,
-            model,
+            models,
+            alerts,
             zone,
         }
     }
@@ -105,6 +133,22 @@ impl CustomerHealth {
             return Ok(Facts::Joined { as_of, undelivered });
         }
         let view = reader.view(as_of).await.map_err(unavailable)?;
+        if work.task.command() != Some(STRATEGY) {
+            if work.task.customer().is_some_and(|text| !text.trim().is_empty()) {
+                return Ok(match asked(work, view, reader).await? {
+                    Asked::Customer(customer) => Facts::Some {
+                        view,
+                        only: vec![customer.id],
+                    },
+                    Asked::Answer(report) => Facts::Answer(report),
+                });
+            }
+            if let Some(after) = news_after(work)
+                && let Some(only) = reading::touched(view, after, reader).await.map_err(unavailable)?
+            {
+                return Ok(Facts::Some { view, only });
+            }
+        }
         let spans = reader.spans(view, PAGE_CUSTOMERS).await.map_err(unavailable)?;
         if spans.is_empty() {
             return Ok(Facts::Joined {
@@ -113,29 +157,6 @@ impl CustomerHealth {
             });
         }
         Ok(Facts::Whole { view, spans })
-    }
-
-    async fn page(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
-        let page = paging::page(work, NAME)?;
-        let customers = reader.read(page.view, &page.span).await.map_err(unavailable)?;
-        let mut current = BTreeMap::new();
-        if work.task.command() == Some(HEALTH_PAGE) && !page.is_rehearsal(&work.task) {
-            let now = reader.view(page.view.as_of).await.map_err(unavailable)?;
-            for customer in customers
-                .iter()
-                .filter(|customer| self.may_change_alert(customer, page.view.as_of))
-            {
-                if let Some(mut customer) = reader.customer(now, &customer.id).await.map_err(unavailable)? {
-                    catch_up(&mut customer, now.as_of, reader).await?;
-                    current.insert(customer.id.clone(), customer);
-                }
-            }
-        }
-        Ok(Facts::Page {
-            page,
-            customers,
-            current,
-        })
     }
 
     /// The customer that the task names.
@@ -168,6 +189,11 @@ impl CustomerHealth {
     }
 }
 
+/// The fact after which there is news, where a check is only to look at whom that is about.
+fn news_after(work: &Work) -> Option<u64> {
+    work.task.instruction.params.get(NEWS_AFTER)?.as_u64()
+}
+
 #[async_trait]
 impl Agent<Reader, Change> for CustomerHealth {
     type Facts = Facts;
@@ -184,6 +210,8 @@ impl Agent<Reader, Change> for CustomerHealth {
         &[
             HEALTH_CHECK,
             EXPLAIN,
+            HISTORY,
+            VERIFY,
             LOG_TOUCHPOINT,
             MEETING_PROTOCOL,
             ADD_TODO,
@@ -205,6 +233,9 @@ impl Agent<Reader, Change> for CustomerHealth {
     async fn gather(&self, work: &Work, reader: &Reader) -> Result<Facts, GatherError> {
         match work.task.command().unwrap_or(HEALTH_CHECK) {
             EXPLAIN => self.explained(work, reader).await,
+            HISTORY => self.recorded(work, reader).await,
+            VERIFY => self.verified(work, reader).await,
+            VERIFY_PAGE => self.again(work, reader).await,
             HEALTH_CHECK | STRATEGY => self.whole(work, reader).await,
             HEALTH_PAGE | STRATEGY_PAGE => self.page(work, reader).await,
             LOG_TOUCHPOINT | MEETING_PROTOCOL | ADD_TODO => self.one(work, reader).await,
@@ -222,12 +253,23 @@ impl Agent<Reader, Change> for CustomerHealth {
                 let pages = if is_strategy { STRATEGY_PAGE } else { HEALTH_PAGE };
                 paging::split(NAME, pages, work.now, *view, spans)
             }
-            Facts::Page { page, customers, .. } if is_strategy => self.strategy_page(page, customers),
             Facts::Page {
                 page,
                 customers,
+                past,
+                ..
+            } if is_strategy => self.strategy_page(page, customers, past),
+            Facts::Page {
+                page,
+                customers,
+                past,
                 current,
-            } => self.health_page(work, page, customers, current),
+            } => self.health_page(work, page, customers, past, current),
+            Facts::Some { view, only } => paging::only(NAME, HEALTH_PAGE, work.now, *view, only),
+            Facts::Joined { .. } if work.task.command() == Some(VERIFY) => self.join_verification(work),
+            Facts::Verify { view, spans, on } => self.split_verification(work, *view, spans, *on),
+            Facts::Again(again) => self.verify_page(again),
+            Facts::Recorded(recorded) => Decision::done(self.history(work, recorded)),
             Facts::Joined { as_of, .. } if is_strategy => self.join_strategy(work, *as_of),
             Facts::Joined { as_of, undelivered } => self.join_health(work, *as_of, undelivered),
             Facts::Explained(explained) => Decision::done(self.explain(explained)),

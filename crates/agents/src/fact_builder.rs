@@ -3,8 +3,9 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_domain::fact::{
-    Contact, ContactRole, CustomerId, Fact, FactBody, Invoice, Opportunity, OpportunityStatus, Priority,
-    Service, ServiceStatus, Stage, Subscription, Todo, Touchpoint, TouchpointChannel, field,
+    Contact, ContactRole, CustomerId, Fact, FactBody, Invoice, Measurement, Opportunity, OpportunityStatus,
+    Priority, Reading, Service, ServiceStatus, Stage, Subscription, Todo, Touchpoint, TouchpointChannel,
+    field,
 };
 use kunder_domain::money::Money;
 
@@ -203,6 +204,23 @@ impl Build {
 
     pub fn survey(self, days_ago: i64, score: u8) -> Self {
         self.fact(days_ago, FactBody::Survey { score, comment: None })
+    }
+
+    /// `logins_per_week=3@5` is a reading of 3 five days ago.
+    pub fn readings(self, readings: &str) -> Self {
+        readings.split_whitespace().fold(self, |build, text| {
+            let (metric, rest) = text.split_once('=').unwrap();
+            let (value, days_ago) = rest.split_once('@').unwrap();
+            let body = FactBody::Measurement(Measurement {
+                metric: metric.to_owned(),
+                reading: value
+                    .parse()
+                    .map_or_else(|_| Reading::Word(value.to_owned()), Reading::Number),
+                user: None,
+                user_type: None,
+            });
+            build.fact(days_ago.parse().unwrap(), body)
+        })
     }
 
     pub fn stage(self, days_ago: i64, stage: Stage) -> Self {

@@ -8,6 +8,7 @@ pub mod customer_health;
 pub mod evidence;
 #[cfg(test)]
 mod fact_builder;
+mod health_models;
 #[cfg(test)]
 mod memory_portfolio;
 pub mod onboarding;

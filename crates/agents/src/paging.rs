@@ -5,6 +5,7 @@ use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::decision::{Decision, FollowUp};
 use kunder_agent_core::outcome::{Outcome, Report, SourceUse};
 use kunder_agent_core::task::Task;
+use kunder_domain::fact::CustomerId;
 use kunder_domain::portfolio::{Span, View};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub struct Page {
     pub view: View,
     pub now: Timestamp,
     pub span: Span,
+    /// Only these customers, instead of those of the span.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<Vec<CustomerId>>,
 }
 
 impl Page {
@@ -39,11 +43,28 @@ pub fn split<C>(agent: &str, command: &str, now: Timestamp, view: View, spans: &
             view,
             now,
             span: span.clone(),
+            only: None,
         };
-        let value = serde_json::to_value(page).expect("a page is plain data and always serializes");
-        FollowUp::new(format!("page-{number}"), agent, command).param("page", value)
+        follow_up(agent, command, number, &page)
     });
     Decision::wait(pages.collect())
+}
+
+/// The decision that waits for one page of just these customers.
+#[must_use]
+pub fn only<C>(agent: &str, command: &str, now: Timestamp, view: View, only: &[CustomerId]) -> Decision<C> {
+    let page = Page {
+        view,
+        now,
+        span: Span::default(),
+        only: Some(only.to_vec()),
+    };
+    Decision::wait(vec![follow_up(agent, command, 0, &page)])
+}
+
+fn follow_up(agent: &str, command: &str, number: usize, page: &Page) -> FollowUp {
+    let value = serde_json::to_value(page).expect("a page is plain data and always serializes");
+    FollowUp::new(format!("page-{number}"), agent, command).param("page", value)
 }
 
 /// Reads the page that a task of `agent` was told. Pages are an agent's own: nobody else may cut its work.

@@ -34,6 +34,8 @@ const NAME: &str = "pipeline";
 const ANALYSIS: &str = "pipeline-analysis";
 const PAGE: &str = "pipeline-page";
 const AT_RISK: &str = "at-risk-alert";
+const RENEWAL_RISK: &str = "renewal-risk";
+const EXPANSION: &str = "expansion";
 
 /// Tells what is invoiced, recurring and coming, per customer and in all.
 pub struct Pipeline {
@@ -139,12 +141,12 @@ impl Agent<Reader, Change> for Pipeline {
     }
 
     fn commands(&self) -> &'static [&'static str] {
-        &[ANALYSIS, AT_RISK]
+        &[ANALYSIS, AT_RISK, RENEWAL_RISK, EXPANSION]
     }
 
     async fn lane(&self, task: &Task, reader: &Reader) -> Option<String> {
         match task.command()? {
-            AT_RISK => crate::asked::lane(task, reader).await,
+            AT_RISK | RENEWAL_RISK | EXPANSION => crate::asked::lane(task, reader).await,
             _ => None,
         }
     }
@@ -153,7 +155,7 @@ impl Agent<Reader, Change> for Pipeline {
         match work.task.command().unwrap_or(ANALYSIS) {
             ANALYSIS => self.whole(work, reader).await,
             PAGE => self.page(work, reader).await,
-            AT_RISK => self.one(work, reader).await,
+            AT_RISK | RENEWAL_RISK | EXPANSION => self.one(work, reader).await,
             other => Err(GatherError::Refused(format!("pipeline has no command `{other}`"))),
         }
     }
@@ -167,7 +169,7 @@ impl Agent<Reader, Change> for Pipeline {
                 current,
             } => self.pipeline_page(work, page, customers, current),
             Facts::Joined { as_of, undelivered } => self.join(work, *as_of, undelivered),
-            Facts::Customer { as_of, customer } => self.at_risk(work, *as_of, customer),
+            Facts::Customer { as_of, customer } => self.alerted(work, *as_of, customer),
             Facts::Answer(report) => Decision::done((**report).clone()),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use crate::fact::{
     Contact, Coordination, CustomerId, Fact, FactBody, Invoice, Measurement, Opportunity, Service, Stage,
@@ -51,14 +52,23 @@ pub struct Customer {
     pub onboarded: Option<Sourced<()>>,
     /// By the key of the request.
     pub coordinations: BTreeMap<String, Vec<Sourced<Coordination>>>,
-    /// By reason: whether it is open, and its severity.
-    pub alerts: BTreeMap<String, Sourced<(bool, u8)>>,
+    /// By reason.
+    pub alerts: BTreeMap<String, Sourced<AlertState>>,
     /// When alerts were opened, by reason.
     pub alert_openings: BTreeMap<String, Vec<Timestamp>>,
     /// By what was told: the hash of the state that other processes know.
     pub told: BTreeMap<String, Sourced<String>>,
     /// Facts read, and the newest observation, by source.
     pub sources: BTreeMap<String, (u64, Timestamp)>,
+}
+
+/// An alert as it was changed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlertState {
+    pub open: bool,
+    pub severity: u8,
+    /// What has to be regained before it is closed, where that is a number.
+    pub level: Option<Decimal>,
 }
 
 /// A todo, and when it was done.
@@ -200,12 +210,21 @@ impl Customer {
                 reason,
                 open,
                 severity,
+                level,
             } => {
                 if open {
                     let openings = self.alert_openings.entry(reason.clone()).or_default();
                     openings.push(fact.observed);
                 }
-                newest(&mut self.alerts, reason, sourced!((open, severity)));
+                newest(
+                    &mut self.alerts,
+                    reason,
+                    sourced!(AlertState {
+                        open,
+                        severity,
+                        level
+                    }),
+                );
             }
             FactBody::Told { what, hash } => newest(&mut self.told, what, sourced!(hash)),
         }
@@ -278,7 +297,7 @@ impl Customer {
     /// Whether an alert with this reason is open.
     #[must_use]
     pub fn alert_open(&self, reason: &str) -> bool {
-        self.alerts.get(reason).is_some_and(|alert| alert.value.0)
+        self.alerts.get(reason).is_some_and(|alert| alert.value.open)
     }
 }
 

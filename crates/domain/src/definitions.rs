@@ -3,8 +3,10 @@
 use jiff::civil::Date;
 use serde::Deserialize;
 
+mod alert_file;
 mod amount;
 mod check;
+mod check_alerts;
 mod check_health;
 mod check_metrics;
 mod check_weighted;
@@ -22,6 +24,9 @@ mod shipped;
 #[cfg(test)]
 mod tests;
 
+pub use alert_file::{
+    AlertFile, BandWorsened, Competitor, EngagementChange, Expansion, ExpansionSignal, RenewalRisk, ScoreDrop,
+};
 pub use amount::Amount;
 pub use error::{DefinitionError, DefinitionErrors, Level, Lint};
 pub use health_file::{
@@ -88,6 +93,7 @@ pub struct Definitions {
     pub icp: Definition<Icp>,
     pub kpis: Definition<Kpis>,
     pub metrics: Definition<MetricFile>,
+    pub alerts: Definition<AlertFile>,
     /// What is odd but settled: known clashes of the documents the rules come from.
     pub warnings: Vec<Lint>,
 }

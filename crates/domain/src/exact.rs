@@ -239,6 +239,21 @@ fn gcd(a: i128, b: i128) -> i128 {
     }
 }
 
+impl Exact {
+    /// The nearest decimal, for conditions: to 28 digits, six decimals where the fraction is too large for that.
+    #[must_use]
+    pub fn to_decimal(&self) -> Decimal {
+        let near = || match &self.0 {
+            Form::Small { over, under } => {
+                let whole = |number: i128| Decimal::try_from_i128_with_scale(number, 0).ok();
+                whole(*over)?.checked_div(whole(*under)?)
+            }
+            Form::Big(_) => None,
+        };
+        near().or_else(|| self.printed().parse().ok()).unwrap_or_default()
+    }
+}
+
 impl From<Decimal> for Exact {
     fn from(number: Decimal) -> Self {
         let under = 10_i128.pow(number.scale());

@@ -106,6 +106,9 @@ pub enum FactBody {
         reason: String,
         open: bool,
         severity: u8,
+        /// What has to be regained before it is closed, where that is a number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        level: Option<Decimal>,
     },
     /// We told other processes about `what` in the state with this hash, so that the same state is told once (S0-29).
     Told {
@@ -143,6 +146,8 @@ pub mod field {
     pub const GOALS: &str = "goals";
     pub const BACKGROUND: &str = "background";
     pub const ACCOUNT_OWNER: &str = "accountOwner";
+    /// Who else might serve the customer: names with commas between (S2-68).
+    pub const COMPETITORS: &str = "competitors";
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
 //! Customers, facts and rules as data and pure functions. No IO, no runtime.
 #![forbid(unsafe_code)]
 
+pub mod alerts;
 pub mod anonymous;
 pub mod backtest;
 pub mod change;

@@ -16,6 +16,7 @@ use kunder_domain::definitions::Definitions;
 use kunder_store::{DataFolder, LockError, SqliteStore};
 use tokio::sync::watch;
 
+use crate::checks::Checks;
 use crate::cli::Failure;
 use crate::config::Config;
 use crate::doctor::Setting;
@@ -31,6 +32,7 @@ pub struct App {
     pub service: Service,
     serving: Option<Serving>,
     relay: Option<Handle>,
+    checks: Option<Handle>,
     stop: watch::Sender<bool>,
     _folder: DataFolder,
 }
@@ -71,7 +73,7 @@ impl App {
         let payload = nats.as_ref().map(NatsBus::max_payload);
         let reader: Reader = Arc::new(store.clone());
         let runtime = Runtime::start(
-            options.config.runtime(zone, payload),
+            options.config.runtime(zone.clone(), payload),
             Arc::clone(&clock),
             Arc::new(store.clone()) as Arc<dyn Journal<Change>>,
             Arc::new(reader),
@@ -109,7 +111,7 @@ impl App {
                 bus: Arc::clone(bus),
                 subjects: runtime.subjects().clone(),
                 announced: runtime.announced(),
-                stop: stopped,
+                stop: stopped.clone(),
             };
             clock.spawn(Box::pin(relay.run()))
         });
@@ -130,6 +132,15 @@ impl App {
             refused: Arc::default(),
             storms: Arc::new(Storms::new(definitions.process.body.incoming)),
         };
+        let checks = options.serve.then(|| {
+            let checks = Checks {
+                service: service.clone(),
+                zone,
+                config: options.config.checks,
+                stop: stopped,
+            };
+            service.clock.spawn(Box::pin(checks.run()))
+        });
         let serving = match (&nats, options.serve) {
             (Some(nats), true) => Some(
                 nats.serve(Arc::new(service.clone()))
@@ -142,6 +153,7 @@ impl App {
             service,
             serving,
             relay,
+            checks,
             stop,
             _folder: folder,
         })
@@ -154,6 +166,9 @@ impl App {
         }
         self.service.runtime.drain().await;
         self.stop.send_replace(true);
+        if let Some(checks) = self.checks {
+            let _ = checks.await;
+        }
         if let Some(relay) = self.relay {
             // What cannot be announced in time waits in the outbox for the next start.
             let _ = tokio::time::timeout(STOP_WAIT, relay).await;

@@ -23,6 +23,30 @@ pub struct Config {
     pub definitions: Option<PathBuf>,
     #[serde(default)]
     pub limits: LimitsConfig,
+    #[serde(default)]
+    pub checks: ChecksConfig,
+}
+
+/// Which checks of health are made without being asked for while we serve.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChecksConfig {
+    /// Of all customers, once a day.
+    pub daily: bool,
+    /// When, where the organisation is: `06:00`.
+    pub at: jiff::civil::Time,
+    /// Of customers there is news of, when it comes.
+    pub news: bool,
+}
+
+impl Default for ChecksConfig {
+    fn default() -> Self {
+        Self {
+            daily: true,
+            at: jiff::civil::time(6, 0, 0, 0),
+            news: true,
+        }
+    }
 }
 
 /// Limits that may be changed; see [`RuntimeConfig`].

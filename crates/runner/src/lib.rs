@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod chat;
+pub mod checks;
 pub mod cli;
 pub mod client;
 pub mod clock;

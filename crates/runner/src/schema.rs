@@ -148,6 +148,18 @@ fn outcome(mut generator: SchemaGenerator) -> Value {
             generator.subschema_for::<customer_health::HealthBlock>(),
         ),
         (
+            "alerts",
+            generator.subschema_for::<customer_health::AlertsBlock>(),
+        ),
+        (
+            "healthHistory",
+            generator.subschema_for::<customer_health::HealthHistory>(),
+        ),
+        (
+            "verification",
+            generator.subschema_for::<customer_health::Verification>(),
+        ),
+        (
             "todos",
             generator.subschema_for::<Vec<customer_health::TodoRow>>(),
         ),

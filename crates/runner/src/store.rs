@@ -1,5 +1,7 @@
 //! The port for the whole memory of a runner: journal, portfolio, and what the command line and the chat ask of it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use kunder_agent_core::bus::Announcement;
@@ -8,6 +10,8 @@ use kunder_domain::change::Change;
 use kunder_domain::fact::Fact;
 use kunder_domain::portfolio::Portfolio;
 use kunder_store::SqliteStore;
+use tokio::sync::Notify;
+
 pub use kunder_store::{CONFLICTS_NAMED_MAX, FactCounts, IngestReport, Sizes, artifact_path};
 
 /// Everything a runner keeps.
@@ -30,6 +34,15 @@ pub trait Store: Journal<Change> + Portfolio {
 
     /// What a conversation stands at, unless it has expired.
     async fn conversation(&self, id: &str, now: Timestamp) -> Result<Option<String>, JournalError>;
+
+    /// Wakes when facts have been stored.
+    fn news(&self) -> Arc<Notify>;
+
+    /// A text kept under a key of the caller's.
+    async fn setting(&self, key: &str) -> Result<Option<String>, JournalError>;
+
+    /// Keeps a text under a key.
+    async fn set_setting(&self, key: &str, value: &str) -> Result<(), JournalError>;
 
     /// Counts facts, customers and sources.
     async fn fact_counts(&self) -> Result<FactCounts, JournalError>;
@@ -67,6 +80,18 @@ impl Store for SqliteStore {
 
     async fn conversation(&self, id: &str, now: Timestamp) -> Result<Option<String>, JournalError> {
         Self::conversation(self, id, now).await
+    }
+
+    fn news(&self) -> Arc<Notify> {
+        Self::news(self)
+    }
+
+    async fn setting(&self, key: &str) -> Result<Option<String>, JournalError> {
+        self.get_meta(key).await
+    }
+
+    async fn set_setting(&self, key: &str, value: &str) -> Result<(), JournalError> {
+        self.set_meta(key, value).await
     }
 
     async fn fact_counts(&self) -> Result<FactCounts, JournalError> {

@@ -159,6 +159,10 @@ impl Prepared {
         })
     }
 
+    pub(crate) fn has_facts(&self) -> bool {
+        !self.facts.is_empty()
+    }
+
     /// Checks and writes; on an error the caller undoes what was written.
     pub(crate) fn apply(&self, connection: &Connection) -> Result<(), Failure> {
         let held = self.check(connection)?;

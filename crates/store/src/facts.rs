@@ -1,11 +1,13 @@
 //! Facts as they are written: append-only, each id once; what is known of a customer's versions and names follows from them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kunder_agent_core::journal::JournalError;
 use kunder_domain::fact::{Fact, FactBody, field};
 use rusqlite::{Connection, params};
+use tokio::sync::Notify;
 
 use crate::error::Failure;
 use crate::moment::{moment, nanos};
@@ -86,9 +88,19 @@ impl SqliteStore {
             .map_err(Failure::from)?;
         drop(facts);
         let recorded = nanos(self.inner.clock.now());
-        Ok(self
+        let report = self
             .write(move |connection| insert(connection, &rows, recorded))
-            .await?)
+            .await?;
+        if report.new > 0 {
+            self.inner.news.notify_one();
+        }
+        Ok(report)
+    }
+
+    /// Wakes when facts have been stored; one who waits at a time.
+    #[must_use]
+    pub fn news(&self) -> Arc<Notify> {
+        Arc::clone(&self.inner.news)
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) struct HealthRow {
     at: i64,
     last_fact: i64,
     state: String,
+    severity: Option<u8>,
     score: Option<String>,
     points: String,
 }
@@ -59,6 +60,7 @@ impl HealthRow {
             at: nanos(record.at),
             last_fact: signed(record.last_fact),
             state: state(&snapshot.state),
+            severity: snapshot.severity,
             score: snapshot.score.as_ref().map(Exact::to_string),
             points: points.join(" "),
         })
@@ -69,9 +71,9 @@ impl HealthRow {
 pub(crate) fn insert(connection: &Connection, rows: &[HealthRow]) -> Result<(), Failure> {
     let mut models: BTreeMap<&ModelKey, i64> = BTreeMap::new();
     let mut statement = connection.prepare_cached(
-        "INSERT INTO health(day, customer, model, at, last_fact, state, score, points) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        "INSERT INTO health(day, customer, model, at, last_fact, state, severity, score, points) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT(day, customer) DO UPDATE SET model = excluded.model, at = excluded.at, last_fact = excluded.last_fact,
-             state = excluded.state, score = excluded.score, points = excluded.points
+             state = excluded.state, severity = excluded.severity, score = excluded.score, points = excluded.points
          WHERE (excluded.at, excluded.last_fact) >= (at, last_fact)",
     )?;
     for row in rows {
@@ -90,6 +92,7 @@ pub(crate) fn insert(connection: &Connection, rows: &[HealthRow]) -> Result<(), 
             row.at,
             row.last_fact,
             row.state,
+            row.severity,
             row.score,
             row.points
         ])?;
@@ -120,7 +123,7 @@ impl ModelKey {
 
 const RECORD: &str =
     "health.day, health.customer, health.at, health.last_fact, health.state, health.score, health.points,
-    health_models.id, health_models.version, health_models.hash, health_models.rows";
+    health_models.id, health_models.version, health_models.hash, health_models.rows, health.severity";
 
 /// Reads a row of [`RECORD`].
 fn record(row: &Row<'_>) -> Result<HealthRecord, Failure> {
@@ -153,6 +156,7 @@ fn record(row: &Row<'_>) -> Result<HealthRecord, Failure> {
             hash: row.get(9)?,
             score: score.map(exact).transpose()?,
             state: kept(text(4)?),
+            severity: row.get(11)?,
             rows: rows.collect::<Result<_, Failure>>()?,
         },
     })

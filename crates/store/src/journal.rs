@@ -71,7 +71,11 @@ impl Journal<Change> for SqliteStore {
 
     async fn commit(&self, commit: Commit<Change>) -> Result<(), CommitError> {
         let prepared = Prepared::new(self, commit)?;
+        let is_news = prepared.has_facts();
         self.write(move |connection| prepared.apply(connection)).await?;
+        if is_news {
+            self.inner.news.notify_one();
+        }
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use kunder_agent_core::clock::Clock;
 use kunder_domain::names::NameIndex;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use tokio::sync::Notify;
 
 use crate::error::{Failure, OpenError};
 use crate::log::Log;
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) store_id: String,
     /// The index of names, with the count of changes it was made at.
     pub(crate) names: Mutex<Option<(i64, Arc<NameIndex>)>>,
+    /// Wakes whoever waits for facts.
+    pub(crate) news: Arc<Notify>,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -77,6 +80,7 @@ impl SqliteStore {
             writer,
             store_id,
             names: Mutex::new(None),
+            news: Arc::default(),
         };
         Ok(Self {
             inner: Arc::new(inner),

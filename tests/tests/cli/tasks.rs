@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kunder_tests::system::{Kunder, Output, eventually};
+use kunder_tests::system::{Kunder, Output, QUIET, eventually};
 use serde_json::json;
 
 use super::{customers, fails, file, outcome, portfolio};
@@ -244,7 +244,11 @@ fn a_dry_run_announces_nothing() {
 #[test]
 fn a_long_check_tells_its_pages_and_is_cancelled_between_them() {
     let kunder = customers(20_000);
-    let config = file(&kunder, "one.yaml", "limits: {concurrency: 1}\n");
+    let config = file(
+        &kunder,
+        "one.yaml",
+        &format!("{QUIET}limits: {{concurrency: 1}}\n"),
+    );
     let serve = kunder.serve_with(&["--config", &config]);
     let envelope = br#"{"taskId": "long", "agent": "customer-health", "locale": "en"}"#;
     let mut sending = kunder.start(&["task", "send", "-", "--json"], envelope);

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder::app::{App, Options};
 use kunder::clock::SystemClock;
 use kunder::config::Config;
@@ -12,7 +13,8 @@ use kunder::control::Request;
 use kunder_agent_core::clock::Clock;
 use kunder_agent_core::door::{Answer, Door, Incoming};
 use kunder_domain::demo;
-use kunder_domain::fact::Fact;
+use kunder_domain::fact::{CustomerId, Fact, FactBody, Subscription};
+use kunder_domain::money::Money;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -81,6 +83,10 @@ impl Embedded {
     /// Asks what people ask; returns the outcomes.
     pub async fn questions(&self) -> Vec<Value> {
         let mut outcomes = Vec::new();
+        self.call(&Request::Import {
+            facts: vec![self.ending()],
+        })
+        .await;
         for text in [
             "Kör kundhälsokoll",
             "Pipeline-analys",
@@ -113,6 +119,12 @@ impl Embedded {
                 json!({"command": "log-touchpoint", "params": {"customer": "Fjällhamra Skidallians"}}),
             ),
             ("pipeline", json!({"command": "pipeline-analysis"})),
+            ("customer-health", json!({"command": "health-check"})),
+            (
+                "customer-health",
+                json!({"command": "health-history", "params": {"customer": "Fjällhamra Skidallians"}}),
+            ),
+            ("customer-health", json!({"command": "verify-health"})),
         ];
         let customers = self.portfolio();
         tasks.extend(customers.iter().map(|id| {
@@ -127,6 +139,26 @@ impl Embedded {
             outcomes.push(self.send(&envelope.to_string()).await);
         }
         outcomes
+    }
+
+    /// A subscription of a customer that is not well ends in two months.
+    fn ending(&self) -> Fact {
+        let now = self.app.service.clock.now();
+        let today = now.to_zoned(TimeZone::UTC).date();
+        Fact {
+            id: "ending".to_owned(),
+            customer: CustomerId("fjallhamra-skidallians".to_owned()),
+            observed: now - SignedDuration::from_hours(1),
+            source: "test".to_owned(),
+            actor: "test".to_owned(),
+            body: FactBody::Subscription(Subscription {
+                key: "ending".to_owned(),
+                name: "Satori".to_owned(),
+                monthly: Money::new(100.into(), "SEK"),
+                start: today,
+                end: Some(today + 60.days()),
+            }),
+        }
     }
 
     /// Two deals: one customer that is complete, delivered and tells how it was; one about which Tjänster stays silent.

@@ -66,28 +66,21 @@ fn warnings(sheet: &Sheet<'_>) -> Vec<BriefLine> {
     if sheet.has_left() {
         return Vec::new();
     }
-    let header = &sheet.definitions.health.header;
-    let reasons = sheet
-        .verdict
-        .reasons
+    let worrying = sheet
+        .health
+        .because
         .iter()
-        .filter(|reason| reason.severity >= WARNING_SEVERITY);
-    reasons
-        .map(|reason| sheet.by_rule(&header.id, header.version, sheet.say(&reason.text).to_owned()))
-        .collect()
+        .filter(|one| one.severity >= WARNING_SEVERITY);
+    worrying.map(|one| sheet.by_model(one.text.clone())).collect()
 }
 
 /// Whether a reason of the health model tells of overdue todos already: one finding does not warn twice.
 fn warned_of_overdue(sheet: &Sheet<'_>) -> bool {
-    let rules = &sheet.definitions.health.body.rules;
-    let warned = |id: &str| {
-        let mut reasons = sheet.verdict.reasons.iter();
-        reasons.any(|reason| reason.rule == id && reason.severity >= WARNING_SEVERITY)
-    };
+    let mut because = sheet.health.because.iter();
     !sheet.has_left()
-        && rules
-            .iter()
-            .any(|rule| rule.when.contains("overdue_todos") && warned(&rule.id))
+        && because.any(|one| {
+            one.severity >= WARNING_SEVERITY && one.metrics.iter().any(|name| name == "overdue_todos")
+        })
 }
 
 fn falls(sheet: &Sheet<'_>) -> String {
@@ -176,7 +169,7 @@ pub fn green(sheet: &Sheet<'_>) -> Vec<BriefLine> {
         .metrics
         .last_contact
         .as_ref()
-        .filter(|_| sheet.verdict.band.severity == 0);
+        .filter(|_| sheet.health.severity == Some(0));
     lines.extend(recent.map(|last| {
         let days = usize::try_from(sheet.metrics.days_since_contact).unwrap_or_default();
         let text = match sheet.locale {

@@ -10,6 +10,7 @@ use kunder_domain::process;
 
 use super::brief::BriefLine;
 use super::sheet::{Sheet, short};
+use crate::health_models::wording as health_wording;
 use crate::wording::{amounts, count};
 
 /// Who says what we reckon ourselves.
@@ -181,17 +182,18 @@ fn channel<'a>(sheet: &Sheet<'_>, channel: TouchpointChannel) -> &'a str {
 }
 
 fn health(sheet: &Sheet<'_>) -> BriefLine {
-    let header = &sheet.definitions.health.header;
-    let band = sheet.say(&sheet.verdict.band.label);
-    let text = match sheet.verdict.because() {
-        Some(because) => format!(
-            "{}: {band}; {}",
-            sheet.pick("Hälsa", "Health"),
-            sheet.say(because)
-        ),
-        None => format!("{}: {band}", sheet.pick("Hälsa", "Health")),
-    };
-    sheet.by_rule(&header.id, header.version, text)
+    let (health, head) = (&sheet.health, sheet.pick("Hälsa", "Health"));
+    let mut text = format!("{head}: {}", health.label);
+    if let Some(score) = &health.score {
+        let points = health_wording::points(score, sheet.pick("sv", "en"));
+        text.push_str(&format!(", {points}"));
+    }
+    match (&health.no_band, health.because.first()) {
+        (Some(why), _) => text.push_str(&format!(" – {why}")),
+        (None, Some(because)) => text.push_str(&format!("; {}", because.text)),
+        (None, None) => {}
+    }
+    sheet.by_model(text)
 }
 
 /// What is promised and not done: by priority, then by the day it is due.

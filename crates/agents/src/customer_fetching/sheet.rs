@@ -7,12 +7,12 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::checklist::Checklist;
 use kunder_domain::customer::{Customer, Sourced};
 use kunder_domain::definitions::{Definitions, Label};
-use kunder_domain::health::Verdict;
 use kunder_domain::metrics::{Metrics, day};
 use kunder_domain::money_flow::MoneyFlow;
 
 use super::CustomerFetching;
 use super::brief::BriefLine;
+use crate::health_models::Judged;
 use crate::wording;
 
 /// Letters of a quoted text that are shown: a brief is one page.
@@ -27,7 +27,7 @@ pub struct Sheet<'a> {
     pub today: Date,
     pub flow: MoneyFlow,
     pub metrics: Metrics,
-    pub verdict: Verdict<'a>,
+    pub health: Judged<'a>,
     pub checklist: Checklist,
 }
 
@@ -38,8 +38,7 @@ impl<'a> Sheet<'a> {
         let today = day(at, zone);
         let flow = MoneyFlow::of(customer, today, zone, &definitions.pipeline.body);
         let metrics = Metrics::with_flow(customer, today, zone, definitions, &flow);
-        let rules = agent.health.as_ref().expect("nothing is gathered without rules");
-        let verdict = rules.check(&metrics.values());
+        let health = agent.models.judged(customer, &metrics, at, locale);
         let checklist = Checklist::of(customer, &definitions.onboarding.body);
         Self {
             customer,
@@ -49,7 +48,7 @@ impl<'a> Sheet<'a> {
             today,
             flow,
             metrics,
-            verdict,
+            health,
             checklist,
         }
     }
@@ -106,6 +105,12 @@ impl<'a> Sheet<'a> {
             source: sources.join(", "),
             date: self.day(newest?),
         })
+    }
+
+    /// A line that rests on the customer's health model.
+    #[must_use]
+    pub fn by_model(&self, text: String) -> BriefLine {
+        self.by_rule(&self.health.model.id, self.health.model.version, text)
     }
 
     /// A line that rests on a rule of ours, by the name and version of its file, today.

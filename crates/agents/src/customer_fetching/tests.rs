@@ -24,6 +24,7 @@ use super::{BriefBlock, CustomerFetching};
 use crate::fact_builder::{Build, ago, customer, day, facts, now};
 use crate::memory_portfolio::{MemoryPortfolio, ready, run};
 
+mod health;
 mod pages;
 mod stories;
 

@@ -6,17 +6,22 @@ use kunder_agent_core::decision::{Decision, Due, Expect, FollowUp, RequestDraft}
 use kunder_agent_core::event::EventDraft;
 use kunder_agent_core::id::Address;
 use kunder_agent_core::task::Instruction;
+use kunder_domain::alerts::{AlertChange, AlertChangeKind, is_flapping, reason};
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::AlertRule;
 use kunder_domain::fact::{Fact, FactBody};
 use serde_json::json;
 
-use super::rows::{AT_RISK, HealthRow};
+use super::rows::{AT_RISK, AlertLine, HealthRow};
 use super::{CustomerHealth, NAME, words};
 
 /// The reason of an at-risk alert among a customer's alerts, and the kind of its event.
 pub const AT_RISK_ALERT: &str = "at-risk";
+
+/// Events of the other alerts.
+const ALERT_OPENED: &str = "alert-opened";
+const ALERT_CLOSED: &str = "alert-closed";
 
 /// What has to become of a customer's alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,18 +42,12 @@ impl Crossing {
             return None;
         }
         match (severity >= AT_RISK, customer.alert_open(AT_RISK_ALERT)) {
-            (true, false) if is_flapping(customer, at, rule) => Some(Self::Damped),
+            (true, false) if is_flapping(customer, AT_RISK_ALERT, at, rule) => Some(Self::Damped),
             (true, false) => Some(Self::Opened),
             (false, true) => Some(Self::Recovered),
             (true, true) | (false, false) => None,
         }
     }
-}
-
-fn is_flapping(customer: &Customer, at: Timestamp, rule: AlertRule) -> bool {
-    let window = SignedDuration::from_hours(24 * rule.window_days);
-    let since = at.checked_sub(window).unwrap_or(Timestamp::MIN);
-    customer.alerts_since(AT_RISK_ALERT, since) >= rule.most
 }
 
 impl CustomerHealth {
@@ -82,6 +81,7 @@ impl CustomerHealth {
                 reason: AT_RISK_ALERT.to_owned(),
                 open: is_open,
                 severity: row.severity,
+                level: None,
             },
         });
         let data = json!({
@@ -103,6 +103,74 @@ impl CustomerHealth {
                 decision.requests.push(self.sales_alert(work, row, data, now));
             }
         }
+    }
+
+    /// Opens or closes another alert of a customer, and tells whoever is concerned; the line of it, unless it is held back.
+    /// The decision has to expect the customer's version.
+    pub(super) fn apply(
+        &self,
+        decision: &mut Decision<Change>,
+        work: &Work,
+        change: &AlertChange,
+        customer: &Customer,
+        row: &HealthRow,
+        now: Timestamp,
+    ) -> Option<AlertLine> {
+        let id = customer.id.as_str();
+        let (is_open, event) = match change.kind {
+            AlertChangeKind::Open => (true, ALERT_OPENED),
+            AlertChangeKind::Close => (false, ALERT_CLOSED),
+            AlertChangeKind::Damped => return None,
+        };
+        decision.change(Fact {
+            id: format!("{}/alert/{}/{id}", work.task.task_id, change.reason),
+            customer: customer.id.clone(),
+            observed: now,
+            source: NAME.to_owned(),
+            actor: format!("kunder/{NAME}"),
+            body: FactBody::Alert {
+                reason: change.reason.to_owned(),
+                open: is_open,
+                severity: change.severity,
+                level: change.level,
+            },
+        });
+        let because = json!({ "sv": change.because.sv, "en": change.because.en });
+        let data = json!({
+            "customerId": row.customer_id,
+            "customer": row.customer,
+            "reason": change.reason,
+            "severity": change.severity,
+            "band": row.band,
+            "score": row.score,
+            "because": because,
+        });
+        decision.events.push(EventDraft::about(event, id, data));
+        let because = work
+            .task
+            .locale()
+            .pick(&change.because.sv, &change.because.en)
+            .to_owned();
+        // What concerns money is Pipeline's (S2-69, S2-70).
+        if is_open && [reason::RENEWAL_RISK, reason::EXPANSION].contains(&change.reason) {
+            decision.follow_ups.push(
+                FollowUp::new(format!("{}/{id}", change.reason), "pipeline", change.reason)
+                    .param("customerId", id)
+                    .param("name", row.customer.as_str())
+                    .param("severity", change.severity)
+                    .param("reasons", vec![because.clone()])
+                    .param("valueAtRisk", json!(row.value_at_risk))
+                    .about(id)
+                    .due(Due::Never),
+            );
+        }
+        Some(AlertLine {
+            customer: row.customer.clone(),
+            customer_id: customer.id.clone(),
+            reason: change.reason.to_owned(),
+            severity: change.severity,
+            because,
+        })
     }
 
     /// The alert to our own Pipeline agent.

@@ -4,34 +4,31 @@ mod rows;
 mod sentence;
 
 pub use rows::{ChangeRow, ChangedInput, ContributionRow, Explanation, FreshnessRow, OverrideRow, RuleRow};
-pub(super) use sentence::pick;
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::outcome::{Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
-use kunder_domain::definitions::{Effect, Label, UNCLASSIFIED};
+use kunder_domain::definitions::{Effect, Label};
 use kunder_domain::exact::{Exact, print_rows};
 use kunder_domain::health::{
-    AppliedOverride, Change, CheckContext, CompiledModel, Contribution, HealthResult, Kept, OverrideReason,
-    Reading, Row, Rule, Snapshot,
+    AppliedOverride, Change, CompiledModel, Contribution, HealthResult, Kept, OverrideReason, Reading, Row,
+    Snapshot,
 };
-use kunder_domain::measuring::{Measured, measure};
-use kunder_domain::metrics::{Metrics, day};
-use rust_decimal::Decimal;
+use kunder_domain::metrics::day;
 use schemars::JsonSchema;
 
 use super::{CustomerHealth, Facts, HealthRow};
 use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::evidence::{decided, sources};
+use crate::health_models;
+use crate::health_models::wording::{kept_key, kept_label};
 use crate::params::{Bad, Params};
 
 /// A customer is compared with itself so many days before, unless the task says `since`.
 const COMPARED_DAYS: i64 = 7;
-/// States that are no band.
-pub(super) const NO_BAND: [&str; 3] = ["not_scored", UNCLASSIFIED, "in_grace"];
 /// Languages of an explanation: it is said to the customer's own people, too.
 const LANGUAGES: [(&str, &str); 3] = [("sv", "sv"), ("en", "en"), ("nl", "nl")];
 
@@ -113,20 +110,26 @@ impl CustomerHealth {
 
     fn explanation(&self, explained: &Explained, language: &str) -> Explanation {
         let customer = &explained.customer;
-        let model = &self.model;
+        let model = self.models.active();
         let previous = explained.before.as_ref().map(|before| {
-            let measured = self.measured(before, explained.since);
-            Snapshot::of(&self.result(model, before, &measured, explained.since, None))
+            let measured = self.models.measured(before, explained.since);
+            Snapshot::of(
+                &self
+                    .models
+                    .result(model, before, &measured, explained.since, None),
+            )
         });
-        let measured = self.measured(customer, explained.as_of);
-        let result = self.result(model, customer, &measured, explained.as_of, previous.as_ref());
+        let measured = self.models.measured(customer, explained.as_of);
+        let result = self
+            .models
+            .result(model, customer, &measured, explained.as_of, previous.as_ref());
         let snapshot = Snapshot::of(&result);
         let change = previous
             .as_ref()
             .map(|previous| (previous.change_to(&snapshot), explained.since));
         let rules = result.rules.iter().map(|rule| RuleRow {
             rule: rule.id.clone(),
-            because: self.because(rule, &measured, language),
+            because: health_models::because(model, rule, &measured, language),
         });
         let mut explanation = Explanation {
             customer: customer.name().to_owned(),
@@ -142,7 +145,7 @@ impl CustomerHealth {
                 other => kept_key(other),
             }
             .to_owned(),
-            label: self.kept_label(&snapshot.state, language),
+            label: kept_label(model, &snapshot.state, language),
             contributions: self.contributions(&result, language),
             rules: rules.collect(),
             overrides: result
@@ -163,68 +166,11 @@ impl CustomerHealth {
             },
             missing: result.missing.iter().map(|&name| name.to_owned()).collect(),
             refused: measured.refused.clone(),
-            change: change.map(|(change, since)| self.change_row(&change, since, language)),
+            change: change.map(|(change, since)| self.change_row(model, &change, since, language)),
             sentence: String::new(),
         };
         explanation.sentence = sentence::sentence(&explanation, &result, language);
         explanation
-    }
-
-    /// Why a rule holds, with the values of its metrics and parameters.
-    pub(super) fn because(&self, rule: &Rule, measured: &Measured<'_>, language: &str) -> String {
-        let params = &self.definitions.health.body.params;
-        let value = |name: &str| {
-            let measured = measured.values.get(name).and_then(|one| one.value.number());
-            measured.or_else(|| params.get(name).copied().map(Decimal::from))
-        };
-        rule.because_of(&value).in_locale(language).to_owned()
-    }
-
-    /// The metrics of a customer at a moment.
-    pub(super) fn measured(&self, customer: &Customer, at: Timestamp) -> Measured<'_> {
-        let built_in = Metrics::of(customer, day(at, &self.zone), &self.zone, &self.definitions);
-        self.measured_beside(customer, &built_in, at)
-    }
-
-    /// The same, where the customer's own measures are there already.
-    pub(super) fn measured_beside(
-        &self,
-        customer: &Customer,
-        built_in: &Metrics,
-        at: Timestamp,
-    ) -> Measured<'_> {
-        measure(customer, &self.definitions.metrics.body, built_in, at, &self.zone)
-    }
-
-    pub(super) fn result<'a>(
-        &'a self,
-        model: &'a CompiledModel,
-        customer: &Customer,
-        measured: &'a Measured<'_>,
-        at: Timestamp,
-        previous: Option<&'a Snapshot>,
-    ) -> HealthResult<'a> {
-        let context = CheckContext {
-            now: at,
-            today: day(at, &self.zone),
-            customer_since: customer.first_observed.map(|first| day(first, &self.zone)),
-            previous,
-            overrides: &[],
-        };
-        model.check(&measured.values, &context)
-    }
-
-    pub(super) fn kept_label(&self, kept: &Kept, language: &str) -> String {
-        let text = match kept {
-            Kept::Band(key) => {
-                let band = self.model.bands.iter().find(|band| band.key == *key);
-                band.map_or(key.as_str(), |band| band.label.in_locale(language))
-            }
-            Kept::NotScored => sentence::pick(language, "Ej bedömd", "Not scored", "Niet beoordeeld"),
-            Kept::Unclassified => sentence::pick(language, "Oklassad", "Unclassified", "Niet ingedeeld"),
-            Kept::InGrace => sentence::pick(language, "Ny kund", "New customer", "Nieuwe klant"),
-        };
-        text.to_owned()
     }
 
     fn contributions(&self, result: &HealthResult<'_>, language: &str) -> Vec<ContributionRow> {
@@ -241,7 +187,7 @@ impl CustomerHealth {
         };
         ContributionRow {
             input: input.to_owned(),
-            label: self.metric_label(input, language),
+            label: self.models.metric_label(input, language),
             group,
             contribution,
             points: row.points.as_ref().map(Exact::printed),
@@ -255,22 +201,20 @@ impl CustomerHealth {
         }
     }
 
-    pub(super) fn metric_label(&self, metric: &str, language: &str) -> String {
-        let known = self.definitions.metrics.body.find(metric);
-        known.map_or_else(
-            || metric.to_owned(),
-            |metric| metric.label.in_locale(language).to_owned(),
-        )
-    }
-
-    fn change_row(&self, change: &Change, since: Timestamp, language: &str) -> ChangeRow {
+    fn change_row(
+        &self,
+        model: &CompiledModel,
+        change: &Change,
+        since: Timestamp,
+        language: &str,
+    ) -> ChangeRow {
         let differences: Vec<Exact> = change.rows.iter().map(|row| row.difference.clone()).collect();
         let printed = print_rows(&differences, &Exact::sum(&differences));
         let rows = change.rows.iter().zip(printed);
         ChangeRow {
             since: day(since, &self.zone),
             from: kept_key(&change.from).to_owned(),
-            from_label: self.kept_label(&change.from, language),
+            from_label: kept_label(model, &change.from, language),
             to: kept_key(&change.to).to_owned(),
             difference: change.difference.as_ref().map(Exact::printed),
             rows: rows
@@ -278,7 +222,7 @@ impl CustomerHealth {
                     let input = row.name.rsplit('/').next().unwrap_or(&row.name);
                     ChangedInput {
                         input: input.to_owned(),
-                        label: self.metric_label(input, language),
+                        label: self.models.metric_label(input, language),
                         before: row.before.printed(),
                         after: row.after.printed(),
                         difference,
@@ -286,16 +230,6 @@ impl CustomerHealth {
                 })
                 .collect(),
         }
-    }
-}
-
-/// The band's key, or the name of a state that is none.
-pub(super) fn kept_key(kept: &Kept) -> &str {
-    match kept {
-        Kept::Band(key) => key,
-        Kept::NotScored => NO_BAND[0],
-        Kept::Unclassified => NO_BAND[1],
-        Kept::InGrace => NO_BAND[2],
     }
 }
 

@@ -11,7 +11,7 @@ use kunder_domain::metrics::day;
 use kunder_domain::portfolio::Undelivered;
 use serde_json::json;
 
-use super::rows::{self, AT_RISK, HealthPage, HealthRow};
+use super::rows::{self, AT_RISK, AlertsBlock, HealthPage, HealthRow};
 use super::strategy::{Expansion, Movement, Retention};
 use super::{CustomerHealth, words};
 use crate::evidence::decided;
@@ -44,7 +44,7 @@ impl CustomerHealth {
         rows::order(&mut rows);
         let today = day(as_of, &self.zone);
         let counts = rows::counts(&rows);
-        let bands = &self.model.bands;
+        let bands = &self.models.active().bands;
         let mut report = Report::new(Status::Complete, words::summary(&rows, bands, today, locale));
         report.text = Some(words::report(&rows, bands, &report.summary, locale));
         report.customers = counts;
@@ -61,10 +61,14 @@ impl CustomerHealth {
             self.definitions.health.body.alerts,
             locale,
         ));
+        let mut alerts = AlertsBlock::default();
+        pages.found.iter().for_each(|page| alerts.add(&page.alerts));
+        report.recommendations.extend(words::alerts(&alerts, locale));
         report.nps = Nps::of(pages.found.iter().flat_map(|page| page.answers.iter().copied()));
         report.definitions = vec![
             decided(&self.definitions.health),
             decided(&self.definitions.process),
+            decided(&self.definitions.alerts),
         ];
         pages.account(&mut report);
         let rehearsal = is_rehearsal(work, &self.zone);
@@ -74,8 +78,10 @@ impl CustomerHealth {
         }
         let nps = report.nps;
         report.set("health", &rows);
+        report.set("alerts", &alerts);
         let mut decision = Decision::done(report);
-        if !rehearsal && !pages.found.is_empty() {
+        let is_whole = work.task.customer().is_none() && super::news_after(work).is_none();
+        if !rehearsal && is_whole && !pages.found.is_empty() {
             let mut movement = Movement::default();
             pages.found.iter().for_each(|page| movement.add(&page.movement));
             let alerted: Vec<_> = pages.found.iter().flat_map(|page| &page.alerted).collect();

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::{Decision, Expect, Resolution};
 use kunder_agent_core::outcome::{Report, Status};
+use kunder_domain::alerts::AlertChangeKind;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::CustomerId;
+use kunder_domain::health::HealthRecord;
 use kunder_domain::metrics::day;
 
 use super::alerts::Crossing;
 use super::logbook::{self, Entry};
-use super::rows::HealthPage;
+use super::reading::Past;
+use super::rows::{HealthPage, HealthRow};
 use super::todos::{self, Finish};
 use super::{ADD_TODO, CustomerHealth, FINISH_TODO, LIST_TODOS, LOG_TOUCHPOINT, MEETING_PROTOCOL, strategy};
 use crate::asked::moment;
@@ -27,6 +30,7 @@ impl CustomerHealth {
         work: &Work,
         page: &Page,
         customers: &[Customer],
+        past: &Past,
         current: &BTreeMap<CustomerId, Customer>,
     ) -> Decision<Change> {
         let (as_of, locale) = (page.view.as_of, work.task.locale());
@@ -35,32 +39,83 @@ impl CustomerHealth {
             movement: self.movement(customers, as_of),
             ..HealthPage::default()
         };
+        let mut records = Vec::new();
         for customer in customers.iter().filter(|customer| customer.is_active()) {
-            let mut row = self.judge(customer, as_of, locale);
+            let mut look = self.look(customer, as_of, past, locale);
             if let Some(now) = current.get(&customer.id) {
-                let row_now = self.judge(now, as_of, locale);
-                let crossing = self
-                    .crossing(now, row_now.known_severity(), page.now)
-                    .filter(|_| now.is_active());
-                if let Some(crossing) = crossing {
-                    self.change_alert(&mut decision, work, crossing, now, &row_now, page.now);
-                    let told = match crossing {
-                        Crossing::Opened => &mut found.alerted,
-                        Crossing::Recovered => &mut found.recovered,
-                        Crossing::Damped => &mut found.damped,
-                    };
-                    told.push(row.customer_id.clone());
-                }
-                row.open_alert = crossing.map_or(row_now.open_alert, |crossing| crossing == Crossing::Opened);
+                self.alarm(&mut decision, work, page, now, &mut look.row, past, &mut found);
             }
             found.answers.extend(strategy::answers(customer, as_of));
-            found.rows.push(row);
+            found.rows.push(look.row);
+            records.push(HealthRecord {
+                customer: customer.id.clone(),
+                day: day(as_of, &self.zone),
+                at: as_of,
+                last_fact: page.view.last_fact,
+                snapshot: look.snapshot,
+            });
+        }
+        if !records.is_empty() && !page.is_rehearsal(&work.task) {
+            decision.change(Change::Health(records));
         }
         let mut report = Report::new(Status::Complete, format!("{} customers", found.rows.len()));
         report.sources = sources(customers);
         report.set("healthPage", &found);
         decision.verdict = Resolution::Done(Box::new(report));
         decision
+    }
+
+    /// Opens and closes the alerts of a customer as it is now; its row says which are open then.
+    #[expect(clippy::too_many_arguments, reason = "all of a page meets here")]
+    fn alarm(
+        &self,
+        decision: &mut Decision<Change>,
+        work: &Work,
+        page: &Page,
+        now: &Customer,
+        row: &mut HealthRow,
+        past: &Past,
+        found: &mut HealthPage,
+    ) {
+        let look = self.look(now, page.now, past, work.task.locale());
+        let active = now.is_active();
+        let crossing = look.crossing.filter(|_| active);
+        if let Some(crossing) = crossing {
+            self.change_alert(decision, work, crossing, now, &look.row, page.now);
+            let told = match crossing {
+                Crossing::Opened => &mut found.alerted,
+                Crossing::Recovered => &mut found.recovered,
+                Crossing::Damped => &mut found.damped,
+            };
+            told.push(row.customer_id.clone());
+        }
+        row.open_alert = crossing.map_or(look.row.open_alert, |crossing| crossing == Crossing::Opened);
+        row.alerts.clone_from(&look.row.alerts);
+        for change in look.changes.iter().filter(|_| active) {
+            let Some(line) = self.apply(decision, work, change, now, &look.row, page.now) else {
+                if found.damped.last() != Some(&row.customer_id) {
+                    found.damped.push(row.customer_id.clone());
+                }
+                continue;
+            };
+            if decision
+                .expects
+                .last()
+                .is_none_or(|expect| expect.entity != now.id.as_str())
+            {
+                decision.expects.push(Expect {
+                    entity: now.id.as_str().to_owned(),
+                    version: now.version,
+                });
+            }
+            row.alerts.retain(|reason| *reason != line.reason);
+            if change.kind == AlertChangeKind::Open {
+                row.alerts.push(line.reason.clone());
+                found.alerts.opened.push(line);
+            } else {
+                found.alerts.closed.push(line);
+            }
+        }
     }
 
     /// The commands of the log book.
@@ -117,11 +172,18 @@ impl CustomerHealth {
         for fact in &entry.facts {
             after.learn(fact.clone());
         }
-        let row = self.judge(&after, work.now, locale);
+        let look = self.look(&after, work.now, &Past::default(), locale);
         let mut decision = Decision::done(Report::new(Status::Complete, ""));
         decision.changes = entry.facts.into_iter().map(Change::from).collect();
-        if self.crossing(&after, row.known_severity(), work.now) == Some(Crossing::Recovered) {
-            self.change_alert(&mut decision, work, Crossing::Recovered, &after, &row, work.now);
+        if look.crossing == Some(Crossing::Recovered) {
+            self.change_alert(
+                &mut decision,
+                work,
+                Crossing::Recovered,
+                &after,
+                &look.row,
+                work.now,
+            );
             let recovered = locale.pick("är inte längre i riskzonen", "is no longer at risk");
             report.summary = format!("{} {} {recovered}.", report.summary, after.name());
         } else {

@@ -10,8 +10,8 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::explain::NO_BAND;
 use super::strategy::Movement;
+use crate::health_models::wording::NO_BAND;
 
 /// From this severity on a customer is at risk: an alert is opened, a contact is suggested (S0-31, D-26).
 pub const AT_RISK: u8 = 2;
@@ -53,14 +53,12 @@ pub struct HealthRow {
     pub stage: Option<Stage>,
     /// Whether an at-risk alert is open, this check's included.
     pub open_alert: bool,
+    /// Other reasons for which an alert is open, this check's included: `score-drop`, `renewal-risk` …
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<String>,
 }
 
 impl HealthRow {
-    /// `None` where the customer is in no band.
-    pub(super) fn known_severity(&self) -> Option<u8> {
-        self.is_in_a_band().then_some(self.severity)
-    }
-
     /// Whether the model could say how the customer is.
     #[must_use]
     pub fn is_in_a_band(&self) -> bool {
@@ -104,6 +102,37 @@ pub struct HealthPage {
     /// Customers whose alert was held back, because too many were raised of late.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub damped: Vec<CustomerId>,
+    #[serde(default)]
+    pub alerts: AlertsBlock,
+}
+
+/// Alerts beside at-risk that a check opened or closed: the block `alerts` (S2-66 to S2-70).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertsBlock {
+    pub opened: Vec<AlertLine>,
+    pub closed: Vec<AlertLine>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlertLine {
+    pub customer: String,
+    pub customer_id: CustomerId,
+    /// `score-drop`, `band-worsened`, `engagement-change`, `competitor`, `renewal-risk` or `expansion`.
+    pub reason: String,
+    /// Of the customer's band, 0 to 3.
+    pub severity: u8,
+    /// Why, in words.
+    pub because: String,
+}
+
+impl AlertsBlock {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.opened.extend(other.opened.iter().cloned());
+        self.closed.extend(other.closed.iter().cloned());
+    }
 }
 
 /// Most urgent first: severity, then value at risk, then days since contact, then name.

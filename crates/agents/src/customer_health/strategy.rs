@@ -7,6 +7,7 @@ use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::Decision;
 use kunder_agent_core::outcome::{CustomerCounts, Nps, Report, Status};
 use kunder_agent_core::task::Locale;
+use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::{OpportunityStatus, field};
 use kunder_domain::kpis::{GrowthStatus, growth};
@@ -18,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alerts::AT_RISK_ALERT;
+use super::reading::Past;
 use super::{CustomerHealth, rows, words};
 use crate::evidence::{decided, sources};
 use crate::paging::{Page, Pages};
@@ -226,16 +228,12 @@ impl CustomerHealth {
         sums
     }
 
-    pub(super) fn strategy_page(
-        &self,
-        page: &Page,
-        customers: &[Customer],
-    ) -> Decision<kunder_domain::change::Change> {
+    pub(super) fn strategy_page(&self, page: &Page, customers: &[Customer], past: &Past) -> Decision<Change> {
         let as_of = page.view.as_of;
         let active: Vec<&Customer> = customers.iter().filter(|customer| customer.is_active()).collect();
         let rows: Vec<_> = active
             .iter()
-            .map(|customer| self.judge(customer, as_of, Locale::Sv))
+            .map(|customer| self.look(customer, as_of, past, Locale::Sv).row)
             .collect();
         let found = StrategyPage {
             customers: rows::counts(&rows),
@@ -251,11 +249,7 @@ impl CustomerHealth {
         Decision::done(report)
     }
 
-    pub(super) fn join_strategy(
-        &self,
-        work: &Work,
-        as_of: Timestamp,
-    ) -> Decision<kunder_domain::change::Change> {
+    pub(super) fn join_strategy(&self, work: &Work, as_of: Timestamp) -> Decision<Change> {
         let locale = work.task.locale();
         let pages: Pages<StrategyPage> = Pages::read(work, "strategyPage");
         let (mut customers, mut movement) = (CustomerCounts::default(), Movement::default());

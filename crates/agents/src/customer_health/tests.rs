@@ -1,6 +1,7 @@
 //! Health checks: tasks and facts in, decisions out.
 
 mod alerts;
+mod days;
 mod explain;
 mod log_book;
 mod strategy;

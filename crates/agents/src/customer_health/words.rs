@@ -6,7 +6,7 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::definitions::{AlertRule, Band, Label};
 use kunder_domain::fact::CustomerId;
 
-use super::rows::{AT_RISK, HealthRow};
+use super::rows::{AT_RISK, AlertsBlock, HealthRow};
 use super::strategy::StrategyMetrics;
 use crate::wording::{amounts, count, shortened};
 
@@ -154,14 +154,40 @@ pub(super) fn damped(
     let AlertRule { most, window_days } = rule;
     (!damped.is_empty()).then(|| match locale {
         Locale::Sv => format!(
-            "{} hölls tillbaka: in och ut ur riskzonen om och om igen, högst {most} larm per kund på {window_days} dagar: {names}.",
+            "{} hölls tillbaka: samma skäl om och om igen, högst {most} larm per kund och skäl på {window_days} dagar: {names}.",
             count(damped.len(), "larm", "larm")
         ),
         Locale::En => format!(
-            "{} held back: in and out of risk over and over, at most {most} alerts per customer in {window_days} days: {names}.",
+            "{} held back: the same reason over and over, at most {most} alerts per customer and reason in {window_days} days: {names}.",
             count(damped.len(), "alert was", "alerts were")
         ),
     })
+}
+
+/// Alerts told at most.
+const ALERTS_TOLD: usize = 10;
+
+/// Alerts beside at-risk that were opened, a line each.
+pub(super) fn alerts(alerts: &AlertsBlock, locale: Locale) -> Vec<String> {
+    let lines = alerts.opened.iter().map(|line| {
+        let reason = alert_label(&line.reason, locale);
+        format!("{}: {reason}. {}.", line.customer, line.because)
+    });
+    shortened(lines, ALERTS_TOLD, locale)
+}
+
+/// The reason of an alert in words.
+fn alert_label(reason: &str, locale: Locale) -> &str {
+    let (sv, en) = match reason {
+        "score-drop" => ("poängen föll", "the score fell"),
+        "band-worsened" => ("sämre band", "a worse band"),
+        "engagement-change" => ("färre kontakter", "fewer contacts"),
+        "competitor" => ("en konkurrent nämndes", "a competitor was named"),
+        "renewal-risk" => ("förnyelsen är i fara", "the renewal is at risk"),
+        "expansion" => ("vill kanske ha mer", "may want more"),
+        other => return other,
+    };
+    locale.pick(sv, en)
 }
 
 /// What to do first.

@@ -160,6 +160,26 @@ impl<'a> Params<'a> {
         })
     }
 
+    /// A number of days, 1 to `most`, as a number or in digits.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn days(&self, name: &'static str, most: i64) -> Result<Option<i64>, Bad> {
+        let Some((_, value)) = self.value(&[name]) else {
+            return Ok(None);
+        };
+        let days = value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
+        days.filter(|days| (1..=most).contains(days))
+            .map(Some)
+            .ok_or_else(|| {
+                self.bad(
+                    name,
+                    &format!("ska vara ett antal dagar, 1 till {most}"),
+                    &format!("must be a number of days, 1 to {most}"),
+                )
+            })
+    }
+
     /// True or false.
     ///
     /// # Errors

@@ -65,8 +65,8 @@ impl Pipeline {
         Decision::done(report)
     }
 
-    /// Answers Customer-Health's alert: what recurs and what is coming from this customer (S0-31).
-    pub(super) fn at_risk(&self, work: &Work, as_of: Timestamp, customer: &Customer) -> Decision<Change> {
+    /// Answers Customer-Health's alert: what recurs and what is coming from this customer (S0-31, S2-69, S2-70).
+    pub(super) fn alerted(&self, work: &Work, as_of: Timestamp, customer: &Customer) -> Decision<Change> {
         let locale = work.task.locale();
         let flow = self.flow(customer, as_of);
         let mut row = row(customer, &flow);
@@ -76,9 +76,13 @@ impl Pipeline {
             .iter()
             .map(|open| self.opportunity(customer, open))
             .collect();
-        let text = words::at_risk(&row, locale);
+        let command = work.task.command().unwrap_or(super::AT_RISK);
+        let text = words::alerted(command, &row, locale);
         let mut report = Report::new(Status::Complete, text.clone());
-        report.recommendations = words::rescue(&opportunities, locale);
+        report.recommendations = match command {
+            super::EXPANSION => Vec::new(),
+            _ => words::rescue(&opportunities, locale),
+        };
         let page = PipelinePage {
             customers: vec![row],
             opportunities,
@@ -97,9 +101,7 @@ impl Pipeline {
             .filter_map(serde_json::Value::as_str);
         report.actions.push(Action {
             customer: customer.name().to_owned(),
-            action: locale
-                .pick("Ta upp kunden med sälj", "Raise this customer with Sales")
-                .to_owned(),
+            action: words::raise(command, locale).to_owned(),
             outcome: "pending".to_owned(),
             reason: Some(reasons.collect::<Vec<_>>().join("; ")).filter(|reasons| !reasons.is_empty()),
         });

@@ -304,22 +304,41 @@ pub(super) fn improbable(row: &OpportunityRow, rules: &PipelineRules, locale: Lo
     }
 }
 
-/// What would be lost with a customer.
-pub(super) fn at_risk(row: &PipelineRow, locale: Locale) -> String {
-    let at_risk = amounts(&row.at_risk, locale);
+/// What is at stake with a customer, by the alert that was told.
+pub(super) fn alerted(command: &str, row: &PipelineRow, locale: Locale) -> String {
+    let at_stake = amounts(&row.at_risk, locale);
     let (recurring, weighted) = (
         amounts(&row.recurring_monthly, locale),
         amounts(&row.coming_weighted, locale),
     );
+    let (sv, en) = match command {
+        super::RENEWAL_RISK => ("s förnyelse är i fara", "'s renewal is at risk"),
+        super::EXPANSION => (" vill kanske ha mer", " may want more"),
+        _ => (" är i riskzonen", " is at risk"),
+    };
+    let customer = &row.customer;
     match locale {
         Locale::Sv => format!(
-            "{} är i riskzonen: {at_risk} står på spel – {recurring} återkommande per månad, {weighted} på väg in (viktat).",
-            row.customer
+            "{customer}{sv}: {at_stake} står på spel – {recurring} återkommande per månad, {weighted} på väg in (viktat)."
         ),
         Locale::En => format!(
-            "{} is at risk: {at_risk} is at stake – {recurring} recurring per month, {weighted} coming (weighted).",
-            row.customer
+            "{customer}{en}: {at_stake} is at stake – {recurring} recurring per month, {weighted} coming (weighted)."
         ),
+    }
+}
+
+/// What to do about it.
+pub(super) fn raise(command: &str, locale: Locale) -> &'static str {
+    match command {
+        super::RENEWAL_RISK => locale.pick(
+            "Ta upp förnyelsen med kunden och med sälj",
+            "Raise the renewal with the customer and with Sales",
+        ),
+        super::EXPANSION => locale.pick(
+            "Se med sälj vad kunden har nytta av",
+            "See with Sales what the customer has use for",
+        ),
+        _ => locale.pick("Ta upp kunden med sälj", "Raise this customer with Sales"),
     }
 }
 

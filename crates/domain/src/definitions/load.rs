@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::check::{self, Faults};
+use super::check_alerts;
 use super::check_health;
 use super::check_metrics;
 use super::error::{DefinitionError, DefinitionErrors};
 use super::{Definition, Definitions, Level, Lint, MetricFile, SHIPPED, file, lint};
 
 /// The files an organisation consists of.
-pub(super) const FILES: [&str; 7] = [
+pub(super) const FILES: [&str; 8] = [
     "organisation.yaml",
     "health.yaml",
     "onboarding.yaml",
@@ -19,6 +20,7 @@ pub(super) const FILES: [&str; 7] = [
     "pipeline.yaml",
     "icp.yaml",
     "kpis.yaml",
+    "alerts.yaml",
 ];
 
 /// Files an organisation may leave out: `metrics.yaml` then holds the built-in metrics only.
@@ -52,6 +54,11 @@ impl Definitions {
                 }
             }
         });
+        let alerts = loading.take("alerts.yaml", |body, faults| {
+            if let Some(metrics) = &metrics {
+                check_alerts::alerts(body, &metrics.body, faults);
+            }
+        });
         let onboarding = loading.take("onboarding.yaml", check::onboarding);
         let process = loading.take("process.yaml", check::process);
         let pipeline = loading.take("pipeline.yaml", check::pipeline);
@@ -70,6 +77,7 @@ impl Definitions {
             icp,
             kpis,
             metrics,
+            alerts,
         ) {
             (
                 Some(organisation),
@@ -80,6 +88,7 @@ impl Definitions {
                 Some(icp),
                 Some(kpis),
                 Some(metrics),
+                Some(alerts),
             ) if errors.is_empty() => Ok(Self {
                 organisation,
                 health,
@@ -89,6 +98,7 @@ impl Definitions {
                 icp,
                 kpis,
                 metrics,
+                alerts,
                 warnings,
             }),
             _ => Err(DefinitionErrors(errors)),

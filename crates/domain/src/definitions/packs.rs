@@ -13,25 +13,21 @@ pub struct Pack {
     pub files: &'static [(&'static str, &'static str)],
 }
 
+/// A folder with these files beside those that every organisation has of its own.
 macro_rules! pack {
-    ($name:literal) => {
+    ($name:literal $(, $more:literal)*) => {
         Pack {
             name: $name,
             files: &[
-                (
-                    "health.yaml",
-                    include_str!(concat!("../../../../definitions/", $name, "/health.yaml")),
-                ),
-                (
-                    "metrics.yaml",
-                    include_str!(concat!("../../../../definitions/", $name, "/metrics.yaml")),
-                ),
-                (
-                    "organisation.yaml",
-                    include_str!(concat!("../../../../definitions/", $name, "/organisation.yaml")),
-                ),
+                pack!(file $name, "health.yaml"),
+                pack!(file $name, "metrics.yaml"),
+                pack!(file $name, "organisation.yaml"),
+                $(pack!(file $name, $more),)*
             ],
         }
+    };
+    (file $name:literal, $file:literal) => {
+        ($file, include_str!(concat!("../../../../definitions/", $name, "/", $file)))
     };
 }
 
@@ -41,8 +37,8 @@ pub const PACKS: &[Pack] = &[
         name: "satori",
         files: SHIPPED,
     },
-    pack!("boekhouding"),
-    pack!("account-intelligence"),
+    pack!("boekhouding", "alerts.yaml"),
+    pack!("account-intelligence", "alerts.yaml"),
     pack!("response"),
     pack!("deltagarportalen"),
     pack!("gitlab"),

@@ -8,7 +8,9 @@ use proptest::test_runner::{Config, RngSeed};
 
 use super::load::FILES;
 use super::*;
-use crate::health::{CompiledModel, HealthRules};
+use crate::exact::Exact;
+use crate::health::{CheckContext, CompiledModel};
+use crate::measure::{Measure, NUMBER_MAX};
 use crate::metrics::METRICS;
 
 /// Longest line that tells of a fault, in bytes: both of its texts, of the widest letters, and the place.
@@ -196,12 +198,33 @@ fn check_any(files: &Files) -> Result<Result<Definitions, DefinitionErrors>, Tes
 fn check_accepted(definitions: &Definitions) -> Result<(), TestCaseError> {
     let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body);
     prop_assert!(model.is_ok(), "{model:?}");
-    let rules = HealthRules::compile(&definitions.health.body);
-    prop_assert!(rules.is_ok(), "{rules:?}");
-    let rules = rules.unwrap();
-    for value in [i64::MIN, -1, 0, 90, i64::MAX] {
-        let metrics = METRICS.iter().map(|metric| (metric.name, value)).collect();
-        prop_assert!(definitions.health.body.bands.contains(rules.check(&metrics).band));
+    let model = model.unwrap();
+    let now = jiff::Timestamp::UNIX_EPOCH;
+    let context = CheckContext {
+        now,
+        today: jiff::civil::date(1970, 1, 1),
+        customer_since: None,
+        previous: None,
+        overrides: &[],
+    };
+    for value in [-NUMBER_MAX, -1, 0, 90, NUMBER_MAX] {
+        let measure = Measure::new(value.into(), now, "test".to_owned(), 1).unwrap();
+        let measures = METRICS
+            .iter()
+            .map(|metric| (metric.name, measure.clone()))
+            .collect();
+        let result = model.check(&measures, &context);
+        let rows: Vec<Exact> = result
+            .contributions
+            .iter()
+            .map(|row| row.contribution.clone())
+            .collect();
+        prop_assert_eq!(Exact::sum(&rows), result.score.clone().unwrap_or(Exact::ZERO));
+        prop_assert!(
+            result
+                .band()
+                .is_none_or(|band| definitions.health.body.bands.contains(band))
+        );
     }
     prop_assert!(jiff::tz::TimeZone::get(&definitions.organisation.body.time_zone).is_ok());
     Ok(())
@@ -358,6 +381,7 @@ fn bodies(definitions: &Definitions) -> String {
         icp,
         kpis,
         metrics,
+        alerts,
         warnings: _,
     } = definitions;
     let headers = [
@@ -369,10 +393,11 @@ fn bodies(definitions: &Definitions) -> String {
         &icp.header,
         &kpis.header,
         &metrics.header,
+        &alerts.header,
     ];
     let rules = (&organisation.body, &health.body, &onboarding.body, &process.body);
     format!(
-        "{headers:?} {rules:?} {:?} {:?} {:?} {:?}",
-        pipeline.body, icp.body, kpis.body, metrics.body
+        "{headers:?} {rules:?} {:?} {:?} {:?} {:?} {:?}",
+        pipeline.body, icp.body, kpis.body, metrics.body, alerts.body
     )
 }

@@ -7,6 +7,10 @@ use super::Definitions;
 /// File name and text of each shipped file: the organisation of seed 000.
 pub const SHIPPED: &[(&str, &str)] = &[
     (
+        "alerts.yaml",
+        include_str!("../../../../definitions/satori/alerts.yaml"),
+    ),
+    (
         "health.yaml",
         include_str!("../../../../definitions/satori/health.yaml"),
     ),

@@ -302,7 +302,7 @@ fn missing_and_unknown_files_are_told_together() {
     files.remove("icp.yaml");
     files.insert("helth.yaml".to_owned(), String::new());
     expect![[r#"
-        helth.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml, metrics.yaml
+        helth.yaml: the file is not known; remove it, or give it one of the names organisation.yaml, health.yaml, onboarding.yaml, process.yaml, pipeline.yaml, icp.yaml, kpis.yaml, alerts.yaml, metrics.yaml
         icp.yaml: the file is missing; add icp.yaml"#]].assert_eq(&Definitions::parse(&files).unwrap_err().to_string());
 }
 

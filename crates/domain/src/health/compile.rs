@@ -125,6 +125,12 @@ impl CompiledModel {
         self.bands[rule.band].severity
     }
 
+    /// The number of a parameter.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<Decimal> {
+        self.params.get(name).copied()
+    }
+
     /// # Errors
     /// When something in it names what is not defined; a model that loaded always compiles.
     pub fn compile(definition: &Definition<HealthModel>, metrics: &MetricFile) -> Result<Self, HealthError> {
@@ -199,6 +205,13 @@ impl CompiledModel {
         }
         metrics.retain(|name| !self.params.contains_key(*name));
         metrics
+    }
+}
+
+impl Rule {
+    /// The metrics and parameters that its condition reads.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.condition.names()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::measure::{Measure, Value};
 mod bands;
 mod explain;
 mod properties;
+mod rules;
 mod table;
 
 fn cases(cases: u32) -> Config {

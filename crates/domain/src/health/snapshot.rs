@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub hash: String,
     pub score: Option<Exact>,
     pub state: Kept,
+    /// Of the band; `None` where it is in none.
+    pub severity: Option<u8>,
     /// The contribution of each row by its name.
     pub rows: BTreeMap<String, Exact>,
 }
@@ -70,6 +72,7 @@ impl Snapshot {
                 State::Unclassified => Kept::Unclassified,
                 State::InGrace { .. } => Kept::InGrace,
             },
+            severity: result.band().map(|band| band.severity),
             rows,
         }
     }
@@ -80,6 +83,12 @@ impl Snapshot {
             Kept::Band(key) => Some(key),
             Kept::NotScored | Kept::Unclassified | Kept::InGrace => None,
         }
+    }
+
+    /// Whether one model, in one version, gave both.
+    #[must_use]
+    pub fn is_comparable(&self, other: &Self) -> bool {
+        self.model == other.model && self.hash == other.hash
     }
 
     /// What changed from this result to a later one.
@@ -113,7 +122,7 @@ impl Snapshot {
         Change {
             from: self.state.clone(),
             to: later.state.clone(),
-            model_changed: self.model != later.model || self.hash != later.hash,
+            model_changed: !self.is_comparable(later),
             difference,
             rows,
         }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use clap::{Subcommand, ValueEnum};
 use jiff::civil::Date;
 use kunder_agent_core::clock::Clock;
-use kunder_agent_core::task::Locale;
+use kunder_agent_core::task::{Locale, Task};
 
-use super::{Common, Failure, backtest, day, notes, output};
+use super::{Common, Failure, LocaleArg, backtest, day, notes, output};
 
 #[derive(Subcommand)]
 pub(crate) enum HealthCommand {
@@ -28,6 +28,29 @@ pub(crate) enum HealthCommand {
     },
     /// Whether a model tells who left from who stayed, on history whose end is known
     Backtest(backtest::BacktestArgs),
+    /// What was said of a customer on each day, the newest first, with the trend against a day that is named
+    History {
+        /// The customer's name or id
+        customer: String,
+        /// Days to look back
+        #[arg(long, default_value_t = 90)]
+        days: i64,
+        /// Up to the end of this day, 2026-11-22
+        #[arg(long, value_name = "DAY", value_parser = day)]
+        as_of: Option<Date>,
+        /// The language
+        #[arg(long)]
+        locale: Option<LocaleArg>,
+    },
+    /// Compute the records of a day again from all facts, and say where they differ
+    Verify {
+        /// The day [default: the last one with records]
+        #[arg(long, value_name = "DAY", value_parser = day)]
+        day: Option<Date>,
+        /// The language
+        #[arg(long)]
+        locale: Option<LocaleArg>,
+    },
 }
 
 /// Languages a customer's own people may read.
@@ -43,15 +66,53 @@ pub(super) async fn run(
     command: HealthCommand,
     clock: Arc<dyn Clock>,
 ) -> Result<ExitCode, Failure> {
-    let (customer, as_of, since, locale) = match command {
-        HealthCommand::Backtest(args) => return backtest::run(common, args, clock).await,
+    let shared = clock;
+    let clock = shared.as_ref();
+    let (task, block) = match command {
+        HealthCommand::Backtest(args) => return backtest::run(common, args, shared).await,
         HealthCommand::Explain {
             customer,
             as_of,
             since,
             locale,
-        } => (customer, as_of, since, locale),
+        } => (explain(customer, as_of, since, locale, clock), "health"),
+        HealthCommand::History {
+            customer,
+            days,
+            as_of,
+            locale,
+        } => {
+            let params = vec![("customer", customer), ("days", days.to_string())];
+            let mut task = notes::task("health-history", params, locale.map(Locale::from), clock);
+            task.as_of = as_of;
+            (task, "healthHistory")
+        }
+        HealthCommand::Verify { day, locale } => {
+            let params = day.map(|day| ("day", day.to_string()));
+            let locale = locale.map(Locale::from);
+            (
+                notes::task("verify-health", params.into_iter().collect(), locale, clock),
+                "verification",
+            )
+        }
     };
+    let outcome = notes::answered(common, &task, Arc::clone(&shared)).await?;
+    match outcome.report.blocks.get(block).filter(|_| common.json) {
+        Some(block) => {
+            output::json(block);
+            Ok(ExitCode::SUCCESS)
+        }
+        None => Ok(output::outcome(&outcome, common.json)),
+    }
+}
+
+fn explain(
+    customer: String,
+    as_of: Option<Date>,
+    since: Option<Date>,
+    locale: Option<Language>,
+    clock: &dyn Clock,
+) -> Task {
     let mut params = vec![("customer", customer)];
     params.extend(since.map(|since| ("since", since.to_string())));
     let (locale, language) = match locale {
@@ -61,14 +122,7 @@ pub(super) async fn run(
         Some(Language::Nl) => (Some(Locale::En), Some("nl")),
     };
     params.extend(language.map(|language| ("language", language.to_owned())));
-    let mut task = notes::task("explain-health", params, locale, clock.as_ref());
+    let mut task = notes::task("explain-health", params, locale, clock);
     task.as_of = as_of;
-    let outcome = notes::answered(common, &task, clock).await?;
-    match outcome.report.blocks.get("health").filter(|_| common.json) {
-        Some(health) => {
-            output::json(health);
-            Ok(ExitCode::SUCCESS)
-        }
-        None => Ok(output::outcome(&outcome, common.json)),
-    }
+    task
 }

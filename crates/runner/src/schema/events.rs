@@ -16,7 +16,18 @@ struct Entry {
     data: &'static [&'static str],
 }
 
-const OUT: [Entry; 12] = [
+/// Of an alert beside at-risk.
+const ALERT: &[&str] = &[
+    "customerId",
+    "customer",
+    "reason",
+    "severity",
+    "band",
+    "score",
+    "because",
+];
+
+const OUT: [Entry; 14] = [
     Entry {
         kind: "at-risk",
         producer: "customer-health",
@@ -46,6 +57,22 @@ const OUT: [Entry; 12] = [
             "reasons",
             "valueAtRisk",
         ],
+    },
+    Entry {
+        kind: "alert-opened",
+        producer: "customer-health",
+        receivers: &["salj", "kunder"],
+        rows: "S2-66 to S2-70",
+        says: "a reason to look at a customer has come up: once, until it has gone",
+        data: ALERT,
+    },
+    Entry {
+        kind: "alert-closed",
+        producer: "customer-health",
+        receivers: &["salj", "kunder"],
+        rows: "S2-66 to S2-70",
+        says: "the reason has gone",
+        data: ALERT,
     },
     Entry {
         kind: "health-summary",
@@ -229,7 +256,8 @@ fn member(kind: &str, name: &str) -> Value {
     let money = json!({"type": "object", "properties": {"amount": {"type": "string"}, "currency": {"type": "string"}}, "required": ["amount", "currency"]});
     let both = json!({"type": "object", "properties": {"sv": {"type": "string"}, "en": {"type": "string"}}, "required": ["sv", "en"]});
     match (kind, name) {
-        ("story", "title") => both,
+        ("story", "title") | (_, "because") => both,
+        ("alert-opened" | "alert-closed", "score") => json!({"type": ["string", "null"]}),
         (_, "pieces") => json!({"type": "array", "items": both}),
         (_, "reasons" | "alerted" | "recovered" | "damped" | "missing" | "quotes") => {
             json!({"type": "array", "items": {"type": "string"}})

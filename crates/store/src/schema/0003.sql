@@ -11,7 +11,7 @@ CREATE TABLE health_models (
 );
 
 -- Health as it was said on a day, which is days since 1970. at and last_fact give the view it rests on.
--- state: the band's key, or one of not_scored, unclassified and in_grace with a colon before it.
+-- state: the band's key, or one of not_scored, unclassified and in_grace with a colon before it. severity: of the band.
 -- score and points: fractions; points are the contributions in the order of the model's rows, with spaces between.
 CREATE TABLE health (
     day       INTEGER NOT NULL,
@@ -20,6 +20,7 @@ CREATE TABLE health (
     at        INTEGER NOT NULL,
     last_fact INTEGER NOT NULL,
     state     TEXT    NOT NULL,
+    severity  INTEGER,
     score     TEXT,
     points    TEXT    NOT NULL,
     PRIMARY KEY (day, customer)

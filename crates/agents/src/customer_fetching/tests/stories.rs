@@ -132,6 +132,7 @@ fn what_stands_against_a_story_is_said() {
         reason: "at-risk".to_owned(),
         open: true,
         severity: 2,
+        level: None,
     };
     let cases = [
         (known().survey(5, 6), "det senaste svaret var inte nöjt"),

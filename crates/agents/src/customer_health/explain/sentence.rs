@@ -2,18 +2,10 @@
 
 use std::fmt::Write as _;
 
-use kunder_domain::health::{HealthResult, State, Why};
+use kunder_domain::health::{HealthResult, State};
 
 use super::{ChangeRow, ContributionRow, Explanation};
-
-/// The text in this language; English where it is neither of the others.
-pub(in crate::customer_health) fn pick<'t>(language: &str, sv: &'t str, en: &'t str, nl: &'t str) -> &'t str {
-    match language {
-        "sv" => sv,
-        "nl" => nl,
-        _ => en,
-    }
-}
+use crate::health_models::wording::{self, pick};
 
 /// How the customer is, the first reason, and what changed.
 pub(super) fn sentence(explanation: &Explanation, result: &HealthResult<'_>, language: &str) -> String {
@@ -33,19 +25,9 @@ pub(super) fn sentence(explanation: &Explanation, result: &HealthResult<'_>, lan
             );
             format!("{}: {} – {because}", explanation.customer, explanation.label)
         }
-        (State::NotScored(why), _) => not_scored(explanation, why, language),
-        (State::Unclassified, _) => {
-            let why = pick(language, "ingen regel passar", "no rule fits", "geen regel past");
+        (State::NotScored(_) | State::Unclassified | State::InGrace { .. }, _) => {
+            let why = wording::no_band(result, language).unwrap_or_default();
             format!("{}: {} – {why}", explanation.customer, explanation.label)
-        }
-        (State::InGrace { until }, _) => {
-            let from = pick(
-                language,
-                "bedöms från",
-                "is scored from",
-                "wordt beoordeeld vanaf",
-            );
-            format!("{}: {} – {from} {until}", explanation.customer, explanation.label)
         }
     };
     if let Some(change) = &explanation.change {
@@ -56,8 +38,8 @@ pub(super) fn sentence(explanation: &Explanation, result: &HealthResult<'_>, lan
 }
 
 fn scored(explanation: &Explanation, result: &HealthResult<'_>, score: &str, language: &str) -> String {
-    let of = pick(language, "poäng av 100", "points of 100", "punten van 100");
-    let head = format!("{}: {}, {score} {of}", explanation.customer, explanation.label);
+    let points = wording::points(score, language);
+    let head = format!("{}: {}, {points}", explanation.customer, explanation.label);
     let costliest = result.losses().first().and_then(|(_, lost)| {
         let place = result.contributions.iter().position(|row| row.row == lost.row)?;
         explanation.contributions.get(place)
@@ -69,29 +51,6 @@ fn scored(explanation: &Explanation, result: &HealthResult<'_>, score: &str, lan
             format!("{head}; {costs} {} ({value})", row.label)
         }
         None => head,
-    }
-}
-
-fn not_scored(explanation: &Explanation, why: &Why, language: &str) -> String {
-    let head = format!("{}: {}", explanation.customer, explanation.label);
-    let lacks = pick(language, "det saknas", "missing are", "er ontbreekt");
-    let missing = explanation.missing.join(", ");
-    match why {
-        Why::Missing(names) => format!("{head} – {lacks} {}", names.join(", ")),
-        Why::Coverage { is, needs } => {
-            let rests = pick(
-                language,
-                "bara en del av underlaget finns",
-                "only a part of the weight rests on values",
-                "maar een deel van het gewicht is bekend",
-            );
-            let needed = pick(language, "som krävs", "needed", "nodig");
-            format!(
-                "{head} – {rests} ({} / {} {needed}); {lacks} {missing}",
-                is.printed(),
-                needs.printed()
-            )
-        }
     }
 }
 

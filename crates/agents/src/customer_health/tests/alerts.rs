@@ -35,7 +35,7 @@ pub(super) fn alerts_of(portfolio: &Arc<MemoryPortfolio>, id: &str) -> Vec<Strin
         .collect()
 }
 
-fn met_today(id: &str, number: usize) -> Fact {
+pub(super) fn met_today(id: &str, number: usize) -> Fact {
     let mut fact = customer(id, "").meeting(0).facts().pop().unwrap();
     fact.id = format!("{id}/again/{number}");
     fact
@@ -209,7 +209,7 @@ fn a_customer_that_goes_back_and_forth_raises_no_more_alerts_than_the_rule_allow
         if let Some(told) = told.first() {
             assert_eq!(
                 **told,
-                "1 larm hölls tillbaka: in och ut ur riskzonen om och om igen, högst 3 larm per kund på 30 dagar: Alfa IF."
+                "1 larm hölls tillbaka: samma skäl om och om igen, högst 3 larm per kund och skäl på 30 dagar: Alfa IF."
             );
             assert_eq!(finished.decision.events[0].data["damped"], json!(["a"]));
             assert!(!rows(&finished)[0].open_alert, "what was not raised is not open");

@@ -2,7 +2,6 @@
 
 use kunder_domain::definitions::Pack;
 use kunder_domain::exact::Exact;
-use kunder_domain::fact::{Measurement, Reading};
 use rust_decimal::Decimal;
 
 use super::*;
@@ -11,30 +10,12 @@ fn agent_of(pack: &str) -> CustomerHealth {
     CustomerHealth::new(Arc::new(Pack::find(pack).unwrap().load().unwrap()))
 }
 
-/// `logins_per_week=3@5` is a reading of 3 five days ago.
-fn measured(build: Build, readings: &str) -> Build {
-    readings.split_whitespace().fold(build, |build, text| {
-        let (metric, rest) = text.split_once('=').unwrap();
-        let (value, days_ago) = rest.split_once('@').unwrap();
-        let body = FactBody::Measurement(Measurement {
-            metric: metric.to_owned(),
-            reading: value
-                .parse()
-                .map_or_else(|_| Reading::Word(value.to_owned()), Reading::Number),
-            user: None,
-            user_type: None,
-        });
-        build.fact(days_ago.parse().unwrap(), body)
-    })
-}
-
 fn accountants() -> Arc<MemoryPortfolio> {
     let readings = "queries_per_week=20@16 queries_per_week=28@6 features_used_28d=5@16 features_used_28d=3@2 \
                     logins_per_week=4@10 emails_opened=3@10 emails_sent=4@10 tickets_created_30d=1@1 ticket_sentiment=negative@5";
-    MemoryPortfolio::new(facts([measured(
-        customer("k1", "Räkenskap AB").meeting(90),
-        readings,
-    )]))
+    MemoryPortfolio::new(facts([customer("k1", "Räkenskap AB")
+        .meeting(90)
+        .readings(readings)]))
 }
 
 fn explained(pack: &str, portfolio: &Arc<MemoryPortfolio>, params: Value) -> Finished {
@@ -132,10 +113,9 @@ fn it_is_said_in_swedish_and_dutch_too() {
 
 #[test]
 fn too_little_is_no_score_and_what_cannot_be_is_named() {
-    let few = measured(
-        customer("k1", "Räkenskap AB").meeting(90),
-        "queries_per_week=3@1 emails_opened=7@1 emails_sent=5@1",
-    );
+    let few = customer("k1", "Räkenskap AB")
+        .meeting(90)
+        .readings("queries_per_week=3@1 emails_opened=7@1 emails_sent=5@1");
     let finished = explained(
         "boekhouding",
         &MemoryPortfolio::new(facts([few])),
@@ -157,10 +137,9 @@ fn too_little_is_no_score_and_what_cannot_be_is_named() {
 
 #[test]
 fn a_new_customer_is_in_grace() {
-    let portfolio = MemoryPortfolio::new(facts([measured(
-        customer("k1", "Räkenskap AB"),
-        "queries_per_week=3@398",
-    )]));
+    let portfolio = MemoryPortfolio::new(facts([
+        customer("k1", "Räkenskap AB").readings("queries_per_week=3@398")
+    ]));
     let mut task = asked_with("t1", EXPLAIN, json!({"customer": "k1", "language": "en"}));
     task.as_of = Some(jiff::civil::date(2024, 8, 7));
     let finished = run(&agent_of("boekhouding"), &task, now(), &portfolio);
@@ -193,8 +172,8 @@ fn a_weighted_model_checks_all_customers() {
     let fine = "queries_per_week=300@3 features_used_28d=9@2 logins_per_week=40@3 emails_opened=5@3 emails_sent=5@3 tickets_created_30d=0@1 \
                 ticket_sentiment=positive@1";
     let portfolio = MemoryPortfolio::new(facts([
-        measured(customer("low", "Låg AB").meeting(1), low),
-        measured(customer("fine", "Fin AB").meeting(1), fine),
+        customer("low", "Låg AB").meeting(1).readings(low),
+        customer("fine", "Fin AB").meeting(1).readings(fine),
         customer("silent", "Tyst AB").meeting(1),
     ]));
     let agent = agent_of("boekhouding");
@@ -242,7 +221,7 @@ fn a_weighted_model_checks_all_customers() {
 #[test]
 fn an_alert_stays_open_while_nothing_is_known() {
     let low = "queries_per_week=1@3 features_used_28d=0@2 logins_per_week=1@3 tickets_created_30d=4@1 ticket_sentiment=negative@1";
-    let portfolio = MemoryPortfolio::new(facts([measured(customer("low", "Låg AB").meeting(1), low)]));
+    let portfolio = MemoryPortfolio::new(facts([customer("low", "Låg AB").meeting(1).readings(low)]));
     let agent = agent_of("boekhouding");
     let told = |id: &str, days: i64| {
         let at = now() + jiff::SignedDuration::from_hours(24 * days);

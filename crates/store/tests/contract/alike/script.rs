@@ -295,6 +295,7 @@ impl Script {
                 hash: format!("h{}", self.random.below(2)),
                 score: self.one_in(2).then(|| exact(&mut self.random)),
                 state: states[self.random.below(4) as usize].clone(),
+                severity: self.one_in(2).then_some(2),
                 rows: rows[first..]
                     .iter()
                     .map(|name| ((*name).to_owned(), exact(&mut self.random)))

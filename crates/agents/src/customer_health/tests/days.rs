@@ -1,0 +1,204 @@
+//! Checks day after day: what is recorded, bands that are left later than they are entered, alerts, history, and computing again.
+
+use kunder_domain::change::Change;
+use kunder_domain::definitions::{Definitions, Pack};
+
+use super::*;
+use crate::fact_builder::ago;
+
+fn accountant() -> CustomerHealth {
+    CustomerHealth::new(Arc::new(Pack::find("boekhouding").unwrap().load().unwrap()))
+}
+
+/// Readings `name=value@days ago`.
+fn customer_with(readings: &str) -> Arc<MemoryPortfolio> {
+    MemoryPortfolio::new(facts([customer("k1", "Räkenskap AB").readings(readings)]))
+}
+
+fn check(agent: &CustomerHealth, portfolio: &Arc<MemoryPortfolio>, days_ago: i64) -> Finished {
+    let id = format!("check-{days_ago}-{}", portfolio.facts().len());
+    run(agent, &task(&id, HEALTH_CHECK), ago(days_ago), portfolio)
+}
+
+fn asked_today(
+    agent: &CustomerHealth,
+    portfolio: &Arc<MemoryPortfolio>,
+    command: &str,
+    params: Value,
+) -> Finished {
+    run(agent, &asked_with("asked", command, params), now(), portfolio)
+}
+
+/// Usage and engagement stay as they are; the tone of tickets says how the score moves.
+const STEADY: &str = "queries_per_week=25@9 features_used_28d=3@9 logins_per_week=4@9 emails_opened=2@9 emails_sent=10@9 tickets_created_30d=3@9";
+
+#[test]
+fn a_band_is_left_later_than_it_is_entered_by_what_was_recorded_the_day_before() {
+    let portfolio = customer_with(&format!(
+        "{STEADY} ticket_sentiment=negative@4 ticket_sentiment=neutral@2"
+    ));
+    let agent = accountant();
+    let mut seen = Vec::new();
+    for days_ago in [3, 2, 1] {
+        let finished = check(&agent, &portfolio, days_ago);
+        let row = &rows(&finished)[0];
+        seen.push(format!("{} {}", row.score.as_ref().unwrap(), row.band));
+    }
+    assert_eq!(
+        seen,
+        ["55 at_risk", "62.5 at_risk", "62.5 at_risk"],
+        "it is left at 65"
+    );
+    // Without the days before, the same facts are another band.
+    let fresh = MemoryPortfolio::new(portfolio.facts());
+    assert_eq!(rows(&check(&agent, &fresh, 1))[0].band, "neutral");
+}
+
+#[test]
+fn a_fall_is_told_once_and_its_end_once() {
+    let readings = format!(
+        "{STEADY} ticket_sentiment=positive@9 ticket_sentiment=negative@6 ticket_sentiment=positive@2"
+    );
+    let (portfolio, agent) = (customer_with(&readings), accountant());
+    let mut told = Vec::new();
+    for days_ago in (0..9).rev() {
+        let finished = check(&agent, &portfolio, days_ago);
+        let events = finished.pages.iter().flat_map(|page| &page.events);
+        for event in events.filter(|event| event.data["reason"] == "score-drop") {
+            told.push(format!(
+                "{days_ago}: {} {}",
+                event.kind, event.data["because"]["en"]
+            ));
+        }
+        // A second check of the same day tells nothing.
+        let again = check(&agent, &portfolio, days_ago);
+        assert!(
+            again.pages.iter().all(|page| page.events.is_empty()),
+            "{days_ago}"
+        );
+    }
+    assert_eq!(
+        told,
+        [
+            "6: alert-opened \"The score fell by 11.25, from 66.25 on 2025-08-25 to 55\"",
+            "2: alert-closed \"The customer has recovered\"",
+        ]
+    );
+}
+
+#[test]
+fn the_history_marks_another_model_and_names_the_day_it_compares_with() {
+    let (portfolio, agent) = (
+        customer_with(&format!("{STEADY} ticket_sentiment=positive@9")),
+        accountant(),
+    );
+    for days_ago in [5, 4, 1, 0] {
+        let _ = check(&agent, &portfolio, days_ago);
+    }
+    let finished = asked_today(&agent, &portfolio, HISTORY, json!({"customer": "Räkenskap"}));
+    expect![[r#"
+        Räkenskap AB: 66.25 den 2025-09-01, oförändrad sedan 2025-08-27 (då 66.25); 4 dagar.
+        2025-09-01  66.25  Neutral
+        2025-08-31  66.25  Neutral
+        2025-08-28  66.25  Neutral
+        2025-08-27  66.25  Neutral"#]]
+    .assert_eq(finished.report().text.as_ref().unwrap());
+
+    let pack = Pack::find("boekhouding").unwrap();
+    let mut files = pack.texts();
+    let changed = files["health.yaml"].replace("version: 1", "version: 2");
+    files.insert("health.yaml".to_owned(), changed);
+    let other = CustomerHealth::new(Arc::new(Definitions::parse_over_shipped(&files).unwrap()));
+    let _ = check(&other, &portfolio, 0);
+    let finished = asked_today(
+        &other,
+        &portfolio,
+        HISTORY,
+        json!({"customer": "Räkenskap", "days": 2}),
+    );
+    expect![[r#"
+        Räkenskap AB: 66.25 den 2025-09-01, inget att jämföra med; 2 dagar.
+        2025-09-01  66.25  Neutral  [ny modell: boekhouding/health 2]
+        2025-08-31  66.25  Neutral"#]]
+    .assert_eq(finished.report().text.as_ref().unwrap());
+    let finished = asked_today(
+        &other,
+        &portfolio,
+        HISTORY,
+        json!({"customer": "Räkenskap", "days": "inga"}),
+    );
+    assert_eq!(
+        finished.report().blockers,
+        ["`params.days` ska vara ett antal dagar, 1 till 3650"]
+    );
+}
+
+#[test]
+fn what_was_recorded_is_what_all_facts_give() {
+    let readings = format!("{STEADY} ticket_sentiment=negative@4 ticket_sentiment=neutral@2");
+    let (portfolio, agent) = (customer_with(&readings), accountant());
+    let mut pages = Vec::new();
+    for days_ago in [3, 2, 1] {
+        pages = check(&agent, &portfolio, days_ago).pages;
+    }
+    let verified = |agent: &CustomerHealth, params: Value| {
+        let finished = asked_today(agent, &portfolio, VERIFY, params);
+        (
+            finished.report().summary.clone(),
+            finished.report().blockers.clone(),
+        )
+    };
+    let same = "2025-08-31: 1 hälsoposter omräknade ur alla fakta är lika, 0 skiljer sig.";
+    assert_eq!(verified(&agent, json!({})), (same.to_owned(), Vec::new()));
+    let none = "Det finns inga hälsoposter att räkna om.";
+    assert_eq!(verified(&agent, json!({"day": "2025-08-01"})).0, none);
+
+    // What came later and is about an earlier day does not count against what was said before it came.
+    portfolio.store(
+        facts([customer("k1", "Räkenskap AB").readings("ticket_sentiment=positive@8")])
+            .into_iter()
+            .map(|mut fact| {
+                fact.id.push_str("/late");
+                fact
+            }),
+    );
+    assert_eq!(verified(&agent, json!({})).0, same);
+
+    let Some(Change::Health(records)) = pages[0].changes.iter().find(|change| change.fact().is_none()) else {
+        panic!("a check records")
+    };
+    let mut wrong = records[0].clone();
+    wrong.at += jiff::SignedDuration::from_secs(1);
+    wrong.snapshot.score = Some("70".parse().unwrap());
+    let mut decision = pages[0].clone();
+    decision.changes = vec![Change::Health(vec![wrong])];
+    portfolio.commit(&decision);
+    let (summary, blockers) = verified(&agent, json!({}));
+    assert_eq!(
+        summary,
+        "2025-08-31: 0 hälsoposter omräknade ur alla fakta är lika, 1 skiljer sig."
+    );
+    assert_eq!(blockers, ["k1: sparat 70 at_risk, uträknat 62.5 at_risk"]);
+}
+
+#[test]
+fn a_check_looks_only_at_whom_it_is_told_to() {
+    let agent = agent();
+    let portfolio = portfolio();
+    let upto = portfolio.facts().len();
+    let looked = |task: Task| {
+        let finished = run(&agent, &task, now(), &portfolio);
+        let events: Vec<&str> = finished.decision.events.iter().map(|event| event.kind).collect();
+        let names = rows(&finished).into_iter().map(|row| row.customer_id.0);
+        (names.collect::<Vec<_>>(), events.join(" "))
+    };
+    let mut one = task("one", HEALTH_CHECK);
+    one.context.customer = Some("Sextio SK".to_owned());
+    assert_eq!(looked(one), (vec!["c60".to_owned()], String::new()));
+    let news = asked_with("news", HEALTH_CHECK, json!({NEWS_AFTER: upto}));
+    assert_eq!(looked(news.clone()).0, [""; 0], "nothing new");
+    portfolio.store([alerts::met_today("c91", 7)]);
+    let news = asked_with("more", HEALTH_CHECK, json!({NEWS_AFTER: upto}));
+    assert_eq!(looked(news).0, ["c91"]);
+    assert_eq!(looked(task("all", HEALTH_CHECK)).1, "health-summary");
+}
