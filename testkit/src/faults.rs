@@ -371,9 +371,9 @@ impl Portfolio for FaultyStore {
         self.store.touched(view, after, limit).await
     }
 
-    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+    async fn signals(&self, view: View, span: &Span, day: Date) -> Result<Vec<Known>, PortfolioError> {
         self.read().await.map_err(unread)?;
-        self.store.signals(view, span).await
+        self.store.signals(view, span, day).await
     }
 
     async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError> {

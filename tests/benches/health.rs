@@ -20,6 +20,10 @@ use std::time::Duration;
 use crate::hand::Hand;
 use crate::ours::Ours;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Signals of a customer.
 pub const SIGNALS: usize = 10;
 /// Customers of which there is news on each day after the second, in a thousand.

@@ -13,7 +13,7 @@ use kunder_domain::definitions::{AlertRule, Band, Definition, Definitions, Healt
 use kunder_domain::health::{CheckContext, CompiledModel, HealthResult, Row, Rule, Snapshot};
 use kunder_domain::measuring::{Measured, measure};
 use kunder_domain::metrics::{Metrics, day};
-use kunder_domain::signals::Signals;
+use kunder_domain::signals::{Signals, Standing};
 use rust_decimal::Decimal;
 
 pub mod wording;
@@ -104,7 +104,13 @@ impl HealthModels {
     /// A model by its id.
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<&CompiledModel> {
-        self.models.iter().find(|model| model.id == id)
+        self.models.iter().find(|model| *model.id == *id)
+    }
+
+    /// The model that these signals were judged by.
+    #[must_use]
+    pub fn of_standing(&self, standing: &Standing) -> Option<&CompiledModel> {
+        self.by_id(&standing.model)
     }
 
     /// The file of a model.
@@ -112,7 +118,7 @@ impl HealthModels {
     pub fn definition(&self, model: &CompiledModel) -> &Definition<HealthModel> {
         let mut files = self.definitions.models();
         files
-            .find(|file| file.header.id == model.id)
+            .find(|file| *file.header.id == *model.id)
             .unwrap_or(&self.definitions.health)
     }
 
@@ -277,12 +283,12 @@ impl HealthModels {
         let context = CheckContext {
             now: at,
             today,
-            customer_since: signals.since,
+            customer_since: Some(signals.standing.since),
             previous,
             overrides: &[],
         };
         Some(Snapshot::of(
-            &self.by_id(&signals.model)?.check(&measures, &context),
+            &self.by_id(&signals.standing.model)?.check(&measures, &context),
         ))
     }
 

@@ -18,7 +18,7 @@ use kunder_domain::fact::{CustomerId, Fact, FactBody, field};
 use kunder_domain::health::HealthRecord;
 use kunder_domain::names::NameIndex;
 use kunder_domain::portfolio::{Portfolio, PortfolioError, Span, Undelivered, View};
-use kunder_domain::signals::Known;
+use kunder_domain::signals::{Known, LastRecord};
 
 use crate::Reader;
 
@@ -53,6 +53,12 @@ impl MemoryPortfolio {
         for change in &decision.changes {
             match change {
                 Change::Fact(fact) => self.store([fact.clone()]),
+                Change::SameHealth(same) => {
+                    let again = self.health();
+                    let again = again.iter().filter_map(|record| same.again(record));
+                    let mut health = self.health.lock().unwrap();
+                    health.extend(again.map(|record| ((record.day, record.customer.clone()), record)));
+                }
                 Change::Signals(new) => {
                     let mut signals = self.signals.lock().unwrap();
                     signals.extend(new.iter().map(|one| (one.customer.clone(), one.body.clone())));
@@ -156,20 +162,27 @@ impl Portfolio for MemoryPortfolio {
         Ok(touched.into_iter().take(limit).collect())
     }
 
-    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+    async fn signals(&self, view: View, span: &Span, day: Date) -> Result<Vec<Known>, PortfolioError> {
         let everything = View {
             as_of: Timestamp::MAX,
             last_fact: u64::MAX >> 1,
         };
         let seen: BTreeSet<CustomerId> = self.visible(view).into_keys().collect();
         let all = self.visible(everything).into_iter();
-        let signals = self.signals.lock().unwrap().clone();
+        let (signals, health) = (self.signals.lock().unwrap().clone(), self.health());
         let known = all
             .filter(|(id, _)| seen.contains(id) && span.holds(id))
             .map(|(id, facts)| Known {
                 version: facts.len() as u64,
                 last_observed: facts.iter().map(|fact| fact.observed).max().unwrap(),
                 signals: signals.get(&id).cloned(),
+                last: health
+                    .iter()
+                    .find(|record| record.day == day && record.customer == id)
+                    .map(|record| LastRecord {
+                        hash: record.snapshot.hash.to_string(),
+                        severity: record.snapshot.severity,
+                    }),
                 customer: id,
             });
         Ok(known.collect())

@@ -58,6 +58,9 @@ impl Exact {
     fn reduced(over: i128, under: i128) -> Self {
         debug_assert!(under != 0, "nothing is divided by zero");
         let divisor = gcd(over, under);
+        if divisor == 1 && under > 0 {
+            return Self(Form::Small { over, under });
+        }
         let sign = if under < 0 { -1 } else { 1 };
         // Only i128::MIN has no opposite; `small` keeps it out.
         Self(Form::Small {
@@ -313,6 +316,9 @@ impl FromStr for Exact {
             return Err(wrong());
         }
         let (over, under) = text.split_once('/').unwrap_or((text, "1"));
+        if let (Ok(over), Ok(under)) = (over.parse::<i64>(), under.parse::<i64>()) {
+            return Self::fraction(over, under).ok_or_else(wrong);
+        }
         let over: BigInt = over.parse().map_err(|_| wrong())?;
         let under: BigInt = under.parse().map_err(|_| wrong())?;
         if under.is_zero() {

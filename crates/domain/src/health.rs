@@ -19,7 +19,7 @@ mod weighted;
 
 pub use check::{CheckContext, Measures, Override};
 pub use compile::{CompiledModel, Rule};
-pub use record::HealthRecord;
+pub use record::{HealthRecord, SameHealth};
 pub use result::{
     AppliedOverride, Contribution, Freshness, HealthResult, Reading, Reason as OverrideReason, Row, State,
     Why,

@@ -75,8 +75,9 @@ pub trait Portfolio: Send + Sync + 'static {
     /// What our own agents noted of a customer does not count as news of it.
     async fn touched(&self, view: View, after: u64, limit: usize) -> Result<Vec<CustomerId>, PortfolioError>;
 
-    /// Every customer of a span that is in the view, with the signals kept of it, in the order of their ids.
-    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError>;
+    /// Every customer of a span that is in the view, with the signals kept of it and its health record of a day, in the order
+    /// of their ids.
+    async fn signals(&self, view: View, span: &Span, day: Date) -> Result<Vec<Known>, PortfolioError>;
 
     /// The latest days before `before` that have health records, newest first, at most `limit`.
     async fn health_days(&self, before: Date, limit: usize) -> Result<Vec<Date>, PortfolioError>;

@@ -16,7 +16,7 @@ use thiserror::Error;
 use crate::customer::{Customer, Sourced};
 use crate::definitions::{Definitions, Fold, FoldKind, MetricDefinition, MetricFile, MetricSource};
 use crate::fact::{CustomerId, Measurement};
-use crate::health::Measures;
+use crate::health::{CompiledModel, Measures};
 use crate::measure::{Measure, Value};
 use crate::measuring::Measured;
 use crate::metrics::{day, days_between, open_todos};
@@ -31,6 +31,16 @@ pub struct Known {
     pub last_observed: Timestamp,
     /// As [`Signals::encode`] wrote them.
     pub signals: Option<Vec<u8>>,
+    /// Its health record of the day that was asked for.
+    pub last: Option<LastRecord>,
+}
+
+/// What of a health record tells whether it can be said again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastRecord {
+    /// Of the model that gave it.
+    pub hash: String,
+    pub severity: Option<u8>,
 }
 
 /// Signals as they are committed.
@@ -43,21 +53,33 @@ pub struct NewSignals {
 /// The signals of one customer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signals {
+    pub standing: Standing,
+    values: Vec<Kept>,
+}
+
+/// What signals hold for, and of whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
     /// That of the customer when it was measured: with another one there is news.
     pub version: u64,
     /// The definitions it was measured by.
     pub basis: u64,
     /// The day on which it was measured, and the first one on which it has to be measured again.
+    #[serde(with = "day_number")]
     pub from: Date,
+    #[serde(with = "day_number")]
     pub until: Date,
     pub is_active: bool,
     /// The model that decides on it.
     pub model: String,
-    /// The day it was first heard of.
-    pub since: Option<Date>,
+    /// The day it was first heard of; today where that is not known.
+    #[serde(with = "day_number")]
+    pub since: Date,
     /// Whether an at-risk alert is open.
     pub at_risk: bool,
-    values: Vec<Kept>,
+    /// The first day on which the customer's health may be another one than on `from`.
+    #[serde(with = "day_number")]
+    pub same_until: Date,
 }
 
 /// One value, by the place of its metric in the file.
@@ -87,13 +109,13 @@ enum How {
 pub struct UnreadableSignals(String);
 
 impl Signals {
-    /// Keeps what was measured at `at`; `rules_until` is the first later day on which an alert rule may say something else.
-    /// Nothing that is known of the customer may be about a later moment.
+    /// Keeps what was measured at `at` and judged by `model`; `rules_until` is the first later day on which an alert rule may say
+    /// something else. Nothing that is known of the customer may be about a later moment.
     #[must_use]
     pub fn of(
         customer: &Customer,
         measured: &Measured<'_>,
-        model: &str,
+        model: &CompiledModel,
         at: Timestamp,
         zone: &TimeZone,
         definitions: &Definitions,
@@ -101,17 +123,20 @@ impl Signals {
     ) -> Self {
         let (today, metrics) = (day(at, zone), &definitions.metrics.body);
         let mut until = rules_until;
-        let mut values = Vec::with_capacity(measured.values.len());
+        let (mut values, mut aging) = (Vec::with_capacity(measured.values.len()), false);
+        let read = model.metrics();
         for (place, metric) in (0..).zip(&metrics.metrics) {
             until = until.min(holds_until(customer, metric, today, zone, definitions));
             if let Some(measure) = measured.values.get(metric.id.as_str()) {
+                let how = how(metric);
+                aging |= how == How::Aging && read.contains(metric.id.as_str());
                 values.push(Kept {
                     metric: place,
                     value: measure.value.clone(),
                     as_of: measure.as_of,
                     source: measure.source.clone(),
                     n: measure.n,
-                    how: how(metric),
+                    how,
                 });
             }
         }
@@ -119,23 +144,20 @@ impl Signals {
         if !measured.refused.is_empty() || !customer.overrides.is_empty() {
             until = tomorrow(today);
         }
-        Self {
+        let since = customer.first_observed.map(|first| day(first, zone));
+        let alike = model.judges_alike_until(&measured.values, since, today, zone);
+        let standing = Standing {
             version: customer.version,
             basis: basis(definitions),
             from: today,
             until,
             is_active: customer.is_active(),
-            model: model.to_owned(),
-            since: customer.first_observed.map(|first| day(first, zone)),
+            model: model.id.to_string(),
+            since: since.unwrap_or(today),
             at_risk: false,
-            values,
-        }
-    }
-
-    /// Whether they hold on `today` for a customer of this version, by definitions of this basis.
-    #[must_use]
-    pub fn holds(&self, version: u64, basis: u64, today: Date) -> bool {
-        self.version == version && self.basis == basis && (self.from..self.until).contains(&today)
+            same_until: if aging { tomorrow(today) } else { alike.min(until) },
+        };
+        Self { standing, values }
     }
 
     /// The values at a moment of `today`.
@@ -155,7 +177,7 @@ impl Signals {
             match (kept.how, &mut measure.value) {
                 (How::AsItIs, _) => {}
                 (How::Aging, Value::Number(number)) => {
-                    *number += Decimal::from(days_between(self.from, today));
+                    *number += Decimal::from(days_between(self.standing.from, today));
                     measure.as_of = at;
                 }
                 (How::Aging | How::OfNow, _) => measure.as_of = at,
@@ -174,31 +196,22 @@ impl Signals {
                 .number()
                 .map(|number| (number.mantissa(), number.scale())),
             text: Cow::Borrowed(kept.value.text().unwrap_or_default()),
-            as_of: nanos(kept.as_of),
+            as_of: kept.as_of.as_nanosecond(),
             source: Cow::Borrowed(&kept.source),
             n: kept.n,
             how: kept.how,
         });
-        let wire = Wire {
-            version: self.version,
-            basis: self.basis,
-            from: days(self.from),
-            until: days(self.until),
-            is_active: self.is_active,
-            model: Cow::Borrowed(&self.model),
-            since: self.since.map(days),
-            at_risk: self.at_risk,
-            values: values.collect(),
-        };
-        postcard::to_allocvec(&wire).expect("plain data always serializes")
+        let values: Vec<WireValue<'_>> = values.collect();
+        postcard::to_allocvec(&(&self.standing, values)).expect("plain data always serializes")
     }
 
     /// # Errors
     /// Bytes that [`Signals::encode`] did not write.
     pub fn decode(bytes: &[u8]) -> Result<Self, UnreadableSignals> {
-        let wire: Wire<'_> =
-            postcard::from_bytes(bytes).map_err(|error| UnreadableSignals(error.to_string()))?;
-        let values = wire.values.into_iter().map(|wire| {
+        let (standing, rest) = Standing::decode(bytes)?;
+        let wire: Vec<WireValue<'_>> =
+            postcard::from_bytes(rest).map_err(|error| UnreadableSignals(error.to_string()))?;
+        let values = wire.into_iter().map(|wire| {
             let number = wire
                 .number
                 .and_then(|(mantissa, scale)| Decimal::try_from_i128_with_scale(mantissa, scale).ok());
@@ -212,17 +225,24 @@ impl Signals {
             })
         });
         let values: Option<Vec<Kept>> = values.collect();
-        Ok(Self {
-            version: wire.version,
-            basis: wire.basis,
-            from: date(wire.from),
-            until: date(wire.until),
-            is_active: wire.is_active,
-            model: wire.model.into_owned(),
-            since: wire.since.map(date),
-            at_risk: wire.at_risk,
-            values: values.ok_or_else(|| UnreadableSignals("a moment out of range".to_owned()))?,
-        })
+        let values = values.ok_or_else(|| UnreadableSignals("a moment out of range".to_owned()))?;
+        Ok(Self { standing, values })
+    }
+}
+
+impl Standing {
+    /// Whether they hold on `today` for a customer of this version, by definitions of this basis.
+    #[must_use]
+    pub fn holds(&self, version: u64, basis: u64, today: Date) -> bool {
+        self.version == version && self.basis == basis && (self.from..self.until).contains(&today)
+    }
+
+    /// Reads it without the values, which are the rest.
+    ///
+    /// # Errors
+    /// Bytes that [`Signals::encode`] did not write.
+    pub fn decode(bytes: &[u8]) -> Result<(Self, &[u8]), UnreadableSignals> {
+        postcard::take_from_bytes(bytes).map_err(|error| UnreadableSignals(error.to_string()))
     }
 }
 
@@ -321,21 +341,6 @@ pub(crate) fn tomorrow(day: Date) -> Date {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Wire<'a> {
-    version: u64,
-    basis: u64,
-    from: i32,
-    until: i32,
-    is_active: bool,
-    #[serde(borrow)]
-    model: Cow<'a, str>,
-    since: Option<i32>,
-    at_risk: bool,
-    #[serde(borrow)]
-    values: Vec<WireValue<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
 struct WireValue<'a> {
     metric: u16,
     /// Mantissa and scale.
@@ -349,18 +354,25 @@ struct WireValue<'a> {
     how: How,
 }
 
-fn nanos(at: Timestamp) -> i128 {
-    at.as_nanosecond()
-}
+/// A day as the number of days since 1970.
+mod day_number {
+    use jiff::ToSpan;
+    use jiff::civil::Date;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
-fn days(day: Date) -> i32 {
-    EPOCH.until(day).map_or(0, |span| span.get_days())
-}
+    pub fn serialize<S: Serializer>(day: &Date, serializer: S) -> Result<S::Ok, S::Error> {
+        EPOCH
+            .until(*day)
+            .map_or(0, |span| span.get_days())
+            .serialize(serializer)
+    }
 
-fn date(days: i32) -> Date {
-    EPOCH.checked_add(days.days()).unwrap_or(Date::MAX)
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Date, D::Error> {
+        let days = i32::deserialize(deserializer)?;
+        Ok(EPOCH.checked_add(days.days()).unwrap_or(Date::MAX))
+    }
 }
 
 #[cfg(test)]

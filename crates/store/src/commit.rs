@@ -5,13 +5,14 @@ use kunder_agent_core::id::TaskId;
 use kunder_agent_core::journal::{Commit, CommitError, End};
 use kunder_agent_core::outcome::{Outcome, Status};
 use kunder_domain::change::Change;
+use kunder_domain::health::SameHealth;
 use kunder_domain::signals::NewSignals;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::artifact::{Staged, artifact_path};
 use crate::error::Failure;
 use crate::facts::{self, FactRow};
-use crate::health::{self, HealthRow};
+use crate::health::{self, HealthRows};
 use crate::letters::LetterRow;
 use crate::moment::{nanos, signed, unsigned};
 use crate::open::SqliteStore;
@@ -26,7 +27,8 @@ pub(crate) struct Prepared {
     end: PreparedEnd,
     expects: Vec<Expect>,
     facts: Vec<FactRow>,
-    health: Vec<HealthRow>,
+    health: HealthRows,
+    same_health: Vec<SameHealth>,
     signals: Vec<NewSignals>,
     recorded: i64,
     follow_ups: Vec<TaskRow>,
@@ -110,16 +112,14 @@ impl Prepared {
                 fact.customer.as_str()
             )));
         }
-        let (mut facts, mut health, mut signals) = (Vec::new(), Vec::new(), Vec::new());
-        for change in &commit.changes {
+        let (mut facts, mut health, mut same_health, mut signals) =
+            (Vec::new(), HealthRows::default(), Vec::new(), Vec::new());
+        for change in commit.changes {
             match change {
-                Change::Signals(new) => signals.extend(new.iter().cloned()),
-                Change::Fact(fact) => facts.push(FactRow::new(fact).map_err(unwritable)?),
-                Change::Health(records) => {
-                    for record in records {
-                        health.push(HealthRow::new(record).map_err(unwritable)?);
-                    }
-                }
+                Change::Fact(fact) => facts.push(FactRow::new(&fact).map_err(unwritable)?),
+                Change::Health(records) => records.into_iter().for_each(|record| health.push(record)),
+                Change::SameHealth(same) => same_health.push(same),
+                Change::Signals(new) => signals.extend(new),
             }
         }
         let follow_ups = commit
@@ -155,6 +155,7 @@ impl Prepared {
             expects: commit.expects,
             facts,
             health,
+            same_health,
             signals,
             recorded: nanos(store.inner.clock.now()),
             follow_ups,
@@ -179,7 +180,10 @@ impl Prepared {
         }
         // Of two facts with one id the first wins: a decision is a function of its task, so the second is the same or a late repeat.
         facts::insert(connection, &self.facts, self.recorded)?;
-        health::insert(connection, &self.health)?;
+        self.health.insert(connection)?;
+        for same in &self.same_health {
+            health::again(connection, same)?;
+        }
         signals::insert(connection, &self.signals)?;
         for follow_up in &self.follow_ups {
             follow_up.insert(connection)?;

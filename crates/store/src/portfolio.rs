@@ -57,9 +57,9 @@ impl Portfolio for SqliteStore {
         })?)
     }
 
-    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+    async fn signals(&self, view: View, span: &Span, day: Date) -> Result<Vec<Known>, PortfolioError> {
         Ok(SqliteStore::read(self, |connection| {
-            signals::known(connection, view, span)
+            signals::known(connection, view, span, day)
         })?)
     }
 

@@ -35,6 +35,7 @@ impl Memory {
         for change in changes {
             match change {
                 Change::Fact(fact) => drop(self.facts.ingest(vec![fact], recorded)),
+                Change::SameHealth(same) => self.health.again(&same),
                 Change::Signals(new) => {
                     let new = new.into_iter().map(|one| (one.customer, one.body));
                     self.signals.extend(new);

@@ -212,6 +212,7 @@ impl Facts {
             version: known.version,
             last_observed: known.last_observed,
             signals: None,
+            last: None,
         });
         known.collect()
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use kunder_domain::fact::CustomerId;
-use kunder_domain::health::HealthRecord;
+use kunder_domain::health::{HealthRecord, SameHealth};
 use kunder_domain::portfolio::Span;
+use kunder_domain::signals::LastRecord;
 
 #[derive(Default)]
 pub(super) struct Health {
@@ -21,6 +22,20 @@ impl Health {
         {
             day.insert(record.customer.clone(), record);
         }
+    }
+
+    pub fn again(&mut self, same: &SameHealth) {
+        let earlier = self.days.get(&same.of).into_iter().flatten();
+        let records: Vec<HealthRecord> = earlier.filter_map(|(_, record)| same.again(record)).collect();
+        records.into_iter().for_each(|record| self.insert(record));
+    }
+
+    pub fn last(&self, day: Date, customer: &CustomerId) -> Option<LastRecord> {
+        let record = self.days.get(&day)?.get(customer)?;
+        Some(LastRecord {
+            hash: record.snapshot.hash.to_string(),
+            severity: record.snapshot.severity,
+        })
     }
 
     pub fn days(&self, before: Date, limit: usize) -> Vec<Date> {

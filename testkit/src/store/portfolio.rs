@@ -36,11 +36,12 @@ impl Portfolio for SimStore {
         Ok(self.memory().facts.touched(view, after, limit))
     }
 
-    async fn signals(&self, view: View, span: &Span) -> Result<Vec<Known>, PortfolioError> {
+    async fn signals(&self, view: View, span: &Span, day: Date) -> Result<Vec<Known>, PortfolioError> {
         let memory = self.memory();
         let known = memory.facts.known(view, span).into_iter();
         let with_signals = known.map(|known| Known {
             signals: memory.signals.get(&known.customer).cloned(),
+            last: memory.health.last(day, &known.customer),
             ..known
         });
         Ok(with_signals.collect())

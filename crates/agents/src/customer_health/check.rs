@@ -49,13 +49,16 @@ impl CustomerHealth {
         let mut signals = Signals::of(
             customer,
             &measured,
-            &snapshot.model,
+            self.models.active(customer),
             at,
             &self.zone,
             &self.definitions,
             until,
         );
-        signals.at_risk = customer.alert_open(AT_RISK_ALERT);
+        signals.standing.at_risk = customer.alert_open(AT_RISK_ALERT);
+        if alerts_may_change {
+            signals.standing.same_until = signals.standing.from;
+        }
         Glance {
             alerts_may_change,
             signals,
@@ -76,7 +79,7 @@ impl CustomerHealth {
         let row = HealthRow {
             customer: customer.name().to_owned(),
             customer_id: customer.id.clone(),
-            model: judged.model.id.clone(),
+            model: judged.model.id.to_string(),
             band: judged.key,
             severity: judged.severity.unwrap_or_default(),
             label: judged.label,

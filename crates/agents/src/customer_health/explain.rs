@@ -135,9 +135,9 @@ impl CustomerHealth {
             customer: customer.name().to_owned(),
             customer_id: customer.id.clone(),
             as_of: explained.as_of,
-            model: model.id.clone(),
+            model: model.id.to_string(),
             version: model.version,
-            hash: model.hash.clone(),
+            hash: model.hash.to_string(),
             score: result.printed_score(),
             band: result.band().map(|band| band.key.clone()),
             state: match &snapshot.state {
@@ -195,7 +195,7 @@ impl CustomerHealth {
                 .result(model, customer, measured, at, previous.as_ref());
             let state = Snapshot::of(&result).state;
             ShadowRow {
-                model: model.id.clone(),
+                model: model.id.to_string(),
                 version: model.version,
                 score: result.printed_score(),
                 band: result.band().map(|band| band.key.clone()),
@@ -214,7 +214,7 @@ impl CustomerHealth {
 
     fn contribution(&self, row: &Contribution<'_>, contribution: String, language: &str) -> ContributionRow {
         let (input, group) = match row.row {
-            Row::Input { metric, group } => (metric, Some(group.to_owned())),
+            Row::Input { metric, group, .. } => (metric, Some(group.to_owned())),
             Row::Override(id) => (id, None),
         };
         ContributionRow {

@@ -153,9 +153,9 @@ fn days(records: &[HealthRecord]) -> Vec<HealthDay> {
             score: snapshot.score.as_ref().map(Exact::printed),
             band: kept_key(&snapshot.state).to_owned(),
             severity: snapshot.severity,
-            model: snapshot.model.clone(),
+            model: snapshot.model.to_string(),
             version: snapshot.version,
-            hash: snapshot.hash.clone(),
+            hash: snapshot.hash.to_string(),
             model_changed: before.is_some_and(|before| !snapshot.is_comparable(&before.snapshot)),
         }
     });

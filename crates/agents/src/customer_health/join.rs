@@ -57,7 +57,7 @@ impl CustomerHealth {
         let damped: Vec<&CustomerId> = pages.found.iter().flat_map(|page| &page.damped).collect();
         for model in self.models.deciding() {
             let rule = self.models.definition(model).body.alerts;
-            let judged = rows.iter().filter(|row| row.model == model.id);
+            let judged = rows.iter().filter(|row| *row.model == *model.id);
             let held = judged.filter(|row| damped.contains(&&row.customer_id));
             report
                 .recommendations

@@ -13,10 +13,10 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::fact::CustomerId;
-use kunder_domain::health::{HealthRecord, Snapshot};
+use kunder_domain::health::{HealthRecord, SameHealth, Snapshot};
 use kunder_domain::metrics::day;
 use kunder_domain::portfolio::PortfolioError;
-use kunder_domain::signals::{Known, NewSignals, Signals, basis};
+use kunder_domain::signals::{Known, NewSignals, Signals, Standing, basis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ use crate::paging::{self, PAGE_CUSTOMERS, Page, Pages};
 use crate::rehearsal::is_rehearsal;
 
 /// Customers that a page of it covers at most.
-pub(super) const RECORD_PAGE_CUSTOMERS: usize = 4_096;
+pub(super) const RECORD_PAGE_CUSTOMERS: usize = 1_024;
 
 /// The block `recording`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +49,8 @@ pub struct Recording {
 /// A page's customers.
 pub struct ToRecord {
     page: Page,
+    /// The last day with records, the severity of every customer whose record of it is said again, and whose is not.
+    same: Option<(Date, Vec<Option<u8>>, Vec<CustomerId>)>,
     kept: Vec<(CustomerId, Signals)>,
     anew: Vec<Customer>,
     /// Those of `anew` of whom everything known was read.
@@ -65,20 +67,39 @@ impl CustomerHealth {
 
     async fn read_record_page(&self, page: Page, reader: &Reader) -> Result<ToRecord, PortfolioError> {
         let today = day(page.view.as_of, &self.zone);
-        let (mut kept, mut anew, mut whole) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let (mut kept, mut anew, mut whole, mut same) = (Vec::new(), Vec::new(), BTreeSet::new(), None);
         if page.only.is_some() {
             anew = customers(&page, reader).await?;
         } else {
             let basis = basis(&self.definitions);
-            let mut others = Vec::new();
-            for known in reader.signals(page.view, &page.span).await? {
-                match holding(&known, basis, today) {
-                    Some(signals) if known.version <= page.view.last_fact => {
-                        kept.push((known.customer, signals))
-                    }
-                    _ => others.push(known),
+            let last_day = reader.health_days(today, 1).await?.first().copied();
+            let (mut alike, mut except, mut others) = (Vec::new(), Vec::new(), Vec::new());
+            for known in reader
+                .signals(page.view, &page.span, last_day.unwrap_or(Date::MIN))
+                .await?
+            {
+                let standing = holding(&known, basis, today).filter(|_| known.version <= page.view.last_fact);
+                if let Some(severity) = standing
+                    .as_ref()
+                    .and_then(|standing| self.alike(standing, &known, last_day, today))
+                {
+                    alike.push(severity);
+                    continue;
+                }
+                if known.last.is_some() {
+                    except.push(known.customer.clone());
+                }
+                match known
+                    .signals
+                    .as_deref()
+                    .filter(|_| standing.is_some())
+                    .map(Signals::decode)
+                {
+                    Some(Ok(signals)) => kept.push((known.customer, signals)),
+                    Some(Err(_)) | None => others.push(known),
                 }
             }
+            same = last_day.map(|day| (day, alike, except));
             whole = others
                 .iter()
                 .filter(|known| {
@@ -97,9 +118,24 @@ impl CustomerHealth {
                 }
             }
         }
-        let past = Past::of(last_records(&page, today, kept.len() + anew.len(), reader).await?);
+        let ids = || {
+            kept.iter()
+                .map(|(id, _)| id)
+                .chain(anew.iter().map(|customer| &customer.id))
+        };
+        let count = kept.len() + anew.len();
+        // Few are read one by one.
+        let few = same.as_ref().is_some_and(|(_, alike, _)| count * 4 < alike.len());
+        let read = Page {
+            only: few
+                .then(|| ids().cloned().collect())
+                .or_else(|| page.only.clone()),
+            ..page.clone()
+        };
+        let past = Past::of(last_records(&read, today, count, reader).await?);
         Ok(ToRecord {
             page,
+            same,
             kept,
             anew,
             whole,
@@ -107,9 +143,31 @@ impl CustomerHealth {
         })
     }
 
+    /// The severity of a customer whose health is what its last record says, if it is.
+    fn alike(
+        &self,
+        standing: &Standing,
+        known: &Known,
+        last_day: Option<Date>,
+        today: Date,
+    ) -> Option<Option<u8>> {
+        let last = known.last.as_ref()?;
+        let model = self.models.of_standing(standing)?;
+        let fits = last
+            .severity
+            .is_none_or(|severity| (severity >= AT_RISK) == standing.at_risk);
+        let is_alike = standing.is_active
+            && today < standing.same_until
+            && last_day.is_some_and(|day| standing.from <= day)
+            && *model.hash == *last.hash
+            && fits;
+        is_alike.then_some(last.severity)
+    }
+
     pub(super) fn record_page(&self, work: &Work, read: &ToRecord) -> Decision<Change> {
         let ToRecord {
             page,
+            same,
             kept,
             anew,
             whole,
@@ -123,6 +181,8 @@ impl CustomerHealth {
         };
         let mut records = Vec::with_capacity(kept.len() + anew.len());
         let (mut signals, mut look_at) = (Vec::new(), Vec::new());
+        let alike = same.iter().flat_map(|(_, alike, _)| alike);
+        alike.for_each(|severity| count(&mut found.customers, *severity));
         let mut record = |customer: &CustomerId, snapshot: Snapshot| {
             count(&mut found.customers, snapshot.severity);
             records.push(HealthRecord {
@@ -133,7 +193,7 @@ impl CustomerHealth {
                 snapshot,
             });
         };
-        for (id, kept) in kept.iter().filter(|(_, kept)| kept.is_active) {
+        for (id, kept) in kept.iter().filter(|(_, kept)| kept.standing.is_active) {
             let last = past.last(id);
             let previous = last.map(|last| &last.snapshot);
             let Some(snapshot) = self.models.kept_snapshot(kept, at, today, previous) else {
@@ -144,7 +204,7 @@ impl CustomerHealth {
                 .is_some_and(|last| last.score == snapshot.score && last.severity == snapshot.severity);
             let alert_fits = snapshot
                 .severity
-                .is_none_or(|severity| (severity >= AT_RISK) == kept.at_risk);
+                .is_none_or(|severity| (severity >= AT_RISK) == kept.standing.at_risk);
             if !is_as_before || !alert_fits {
                 look_at.push(id.clone());
             }
@@ -172,11 +232,26 @@ impl CustomerHealth {
             record(&customer.id, snapshot);
         }
         found.looked_at = look_at.len() as u64;
-        let mut report = Report::new(Status::Complete, format!("{} customers", records.len()));
+        let mut report = Report::new(
+            Status::Complete,
+            format!("{} customers", found.customers.total_managed),
+        );
         report.set("recording", &found);
         let mut decision = Decision::done(Report::new(Status::Complete, ""));
         decision.verdict = Resolution::Done(Box::new(report));
         if !page.is_rehearsal(&work.task) {
+            if let Some((of, alike, except)) = same
+                && !alike.is_empty()
+            {
+                decision.change(Change::SameHealth(SameHealth {
+                    day: today,
+                    at,
+                    last_fact: page.view.last_fact,
+                    of: *of,
+                    span: page.span.clone(),
+                    except: except.clone(),
+                }));
+            }
             decision.change(Change::Health(records));
             decision.change(Change::Signals(signals));
             for (number, only) in look_at.chunks(PAGE_CUSTOMERS).enumerate() {
@@ -214,10 +289,10 @@ impl CustomerHealth {
     }
 }
 
-/// The signals kept of a customer, where they hold.
-fn holding(known: &Known, basis: u64, today: Date) -> Option<Signals> {
-    let signals = Signals::decode(known.signals.as_deref()?).ok()?;
-    signals.holds(known.version, basis, today).then_some(signals)
+/// What the signals kept of a customer hold for, where they hold.
+fn holding(known: &Known, basis: u64, today: Date) -> Option<Standing> {
+    let (standing, _) = Standing::decode(known.signals.as_deref()?).ok()?;
+    standing.holds(known.version, basis, today).then_some(standing)
 }
 
 fn summary(whole: &Recording, rehearsal: bool, locale: Locale) -> String {

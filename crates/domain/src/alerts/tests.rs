@@ -50,9 +50,9 @@ fn touchpoint(days_ago: i64, summary: &str) -> Fact {
 
 fn snapshot(score: &str, severity: u8) -> Snapshot {
     Snapshot {
-        model: "m".to_owned(),
+        model: "m".into(),
         version: 1,
-        hash: "h".to_owned(),
+        hash: "h".into(),
         score: Some(score.parse().unwrap()),
         state: Kept::Band(format!("b{severity}")),
         severity: Some(severity),
@@ -178,7 +178,7 @@ fn a_drop_closes_when_it_is_regained_or_has_become_usual_and_never_opens_twice()
 #[test]
 fn what_another_model_said_is_not_compared() {
     let mut case = Case::new("10", 2).was(1, "90", 0);
-    case.history[0].snapshot.hash = "other".to_owned();
+    case.history[0].snapshot.hash = "other".into();
     case.says(&[]);
 }
 

@@ -124,9 +124,9 @@ pub(super) fn report(test: &Backtest<'_>) -> Report {
     let (values, ends) = score.known(lost);
     let alone = alone(test, score);
     Report {
-        model: test.model.id.clone(),
+        model: test.model.id.to_string(),
         version: test.model.version,
-        hash: test.model.hash.clone(),
+        hash: test.model.hash.to_string(),
         subjects: lost.len(),
         lost: lost.iter().filter(|lost| **lost).count(),
         scored: values.len(),

@@ -1,10 +1,13 @@
 //! A health model made ready to run: names resolved, weights exact, conditions checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
+use super::Measures;
 use super::scorer::Scorer;
 use super::{Compound, HealthError};
 use crate::condition::Condition;
@@ -13,14 +16,16 @@ use crate::definitions::{
     RuleMissing, Stale, When,
 };
 use crate::exact::Exact;
+use crate::metrics::day;
+use crate::signals::{after, tomorrow};
 
 /// A model that can check customers.
 #[derive(Clone, Debug)]
 pub struct CompiledModel {
-    pub id: String,
+    pub id: Arc<str>,
     pub version: u32,
     /// Of the file.
-    pub hash: String,
+    pub hash: Arc<str>,
     pub grace_days: Option<i64>,
     pub bands: Vec<Band>,
     pub(super) params: BTreeMap<String, Decimal>,
@@ -71,6 +76,8 @@ pub(super) enum GroupWeight {
 #[derive(Clone, Debug)]
 pub(super) struct ScoredInput {
     pub metric: String,
+    /// Its name among the rows of a result.
+    pub name: Arc<str>,
     pub group: usize,
     /// Its share of its group when nothing is missing.
     pub share: Exact,
@@ -169,9 +176,9 @@ impl CompiledModel {
             })
         });
         Ok(Self {
-            id: definition.header.id.clone(),
+            id: definition.header.id.as_str().into(),
             version: definition.header.version,
-            hash: definition.hash.clone(),
+            hash: definition.hash.as_str().into(),
             grace_days: model.grace_days,
             bands: model.bands.clone(),
             params: model
@@ -182,6 +189,42 @@ impl CompiledModel {
             overrides: overrides.collect::<Result<_, HealthError>>()?,
             kind,
         })
+    }
+
+    /// The first later day on which these values may be judged otherwise: one of them becomes too old, the customer is no longer
+    /// new, or an exception ends.
+    #[must_use]
+    pub fn judges_alike_until(
+        &self,
+        measures: &Measures<'_>,
+        since: Option<Date>,
+        today: Date,
+        zone: &TimeZone,
+    ) -> Date {
+        let limits: Vec<(&str, Option<i64>)> = match &self.kind {
+            Kind::Weighted(model) => model
+                .inputs
+                .iter()
+                .map(|input| (input.metric.as_str(), input.stale_after_days))
+                .collect(),
+            Kind::Rules(rules) => rules
+                .metrics
+                .iter()
+                .map(|(metric, limit)| (metric.as_str(), *limit))
+                .collect(),
+        };
+        let stale = limits.into_iter().filter_map(|(metric, limit)| {
+            let measure = measures.get(metric)?;
+            Some(after(day(measure.as_of, zone), limit?))
+        });
+        let known = since.zip(self.grace_days).map(|(since, days)| after(since, days));
+        let ends = self
+            .overrides
+            .iter()
+            .filter_map(|exception| exception.expires)
+            .map(tomorrow);
+        let changes = stale.chain(known).chain(ends).filter(|on| *on >= today);
+        changes.min().unwrap_or(Date::MAX)
     }
 
     /// Whether it gives a score.
@@ -301,6 +344,7 @@ fn scored_input(
     };
     Ok(ScoredInput {
         metric: input.metric.clone(),
+        name: format!("{}/{}", input.group, input.metric).into(),
         group,
         share,
         base,

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 
 use super::Snapshot;
 use crate::fact::CustomerId;
+use crate::portfolio::Span;
 
 /// One customer's health on one day. Of several records of a day the one of the latest moment stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,5 +25,34 @@ impl HealthRecord {
     #[must_use]
     pub fn replaces(&self, other: &Self) -> bool {
         (self.at, self.last_fact) >= (other.at, other.last_fact)
+    }
+}
+
+/// Records of a day that say what those of an earlier one do: of every customer of the span that has one there, but those excepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameHealth {
+    pub day: Date,
+    pub at: Timestamp,
+    pub last_fact: u64,
+    /// The earlier day.
+    pub of: Date,
+    pub span: Span,
+    /// In the order of their ids.
+    pub except: Vec<CustomerId>,
+}
+
+impl SameHealth {
+    /// The record that follows from one of the earlier day; `None` where it does not follow.
+    #[must_use]
+    pub fn again(&self, record: &HealthRecord) -> Option<HealthRecord> {
+        let follows = record.day == self.of
+            && self.span.holds(&record.customer)
+            && self.except.binary_search(&record.customer).is_err();
+        follows.then(|| HealthRecord {
+            day: self.day,
+            at: self.at,
+            last_fact: self.last_fact,
+            ..record.clone()
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! What a check says of one customer: the score with every row that makes it up, and what it rests on.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
@@ -72,6 +74,8 @@ pub enum Row<'a> {
     Input {
         metric: &'a str,
         group: &'a str,
+        /// Both, as [`Row::name`] gives them.
+        name: &'a Arc<str>,
     },
     /// By its id.
     Override(&'a str),
@@ -187,10 +191,10 @@ impl Rule {
 impl Row<'_> {
     /// Its name among all rows of a result.
     #[must_use]
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Arc<str> {
         match self {
-            Self::Input { metric, group } => format!("{group}/{metric}"),
-            Self::Override(id) => format!("override/{id}"),
+            Self::Input { name, .. } => Arc::clone(name),
+            Self::Override(id) => format!("override/{id}").into(),
         }
     }
 }

@@ -1,29 +1,27 @@
 //! A result as it is kept, and what changed since: row by row, summing exactly to the change of the score.
 
 use std::collections::{BTreeMap, BTreeSet};
-
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 use super::result::{HealthResult, State};
 use crate::exact::Exact;
 
 /// What stays of a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    pub model: String,
+    pub model: Arc<str>,
     pub version: u32,
-    pub hash: String,
+    pub hash: Arc<str>,
     pub score: Option<Exact>,
     pub state: Kept,
     /// Of the band; `None` where it is in none.
     pub severity: Option<u8>,
     /// The contribution of each row by its name.
-    pub rows: BTreeMap<String, Exact>,
+    pub rows: BTreeMap<Arc<str>, Exact>,
 }
 
 /// A state as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
     Band(String),
     NotScored,
@@ -55,7 +53,7 @@ pub struct ChangedRow {
 impl Snapshot {
     #[must_use]
     pub fn of(result: &HealthResult<'_>) -> Self {
-        let mut rows: BTreeMap<String, Exact> = BTreeMap::new();
+        let mut rows: BTreeMap<Arc<str>, Exact> = BTreeMap::new();
         for row in &result.contributions {
             // Two exceptions may have one id.
             let sum = rows.entry(row.row.name()).or_insert(Exact::ZERO);
@@ -94,9 +92,9 @@ impl Snapshot {
     /// What changed from this result to a later one.
     #[must_use]
     pub fn change_to(&self, later: &Self) -> Change {
-        let names: BTreeSet<&String> = self.rows.keys().chain(later.rows.keys()).collect();
+        let names: BTreeSet<&Arc<str>> = self.rows.keys().chain(later.rows.keys()).collect();
         let value =
-            |rows: &BTreeMap<String, Exact>, name: &str| rows.get(name).cloned().unwrap_or(Exact::ZERO);
+            |rows: &BTreeMap<Arc<str>, Exact>, name: &str| rows.get(name).cloned().unwrap_or(Exact::ZERO);
         let difference = match (&self.score, &later.score) {
             (Some(before), Some(after)) => Some(after.minus(before)),
             _ => None,
@@ -104,7 +102,7 @@ impl Snapshot {
         let rows = names.into_iter().filter(|_| difference.is_some()).map(|name| {
             let (before, after) = (value(&self.rows, name), value(&later.rows, name));
             ChangedRow {
-                name: name.clone(),
+                name: name.to_string(),
                 difference: after.minus(&before),
                 before,
                 after,

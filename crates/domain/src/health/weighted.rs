@@ -64,6 +64,7 @@ fn read<'a>(input: &'a ScoredInput, group: &'a ScoredGroup, known: &Known<'a, '_
         row: Row::Input {
             metric: &input.metric,
             group: &group.id,
+            name: &input.name,
         },
         measure,
         points,

@@ -79,9 +79,9 @@ fn measured<'d>(definitions: &'d Definitions, customer: &Customer, on: Date) -> 
 
 fn snapshot() -> Snapshot {
     Snapshot {
-        model: "m".to_owned(),
+        model: "m".into(),
         version: 1,
-        hash: "h".to_owned(),
+        hash: "h".into(),
         score: None,
         state: State::Band("b".to_owned()),
         severity: Some(2),
@@ -94,6 +94,7 @@ fn on_every_day_on_which_they_hold_they_are_what_all_facts_give() {
     let (mut days_held, mut ended, mut quiet) = (0, 0, 0);
     for pack in ["satori", "boekhouding"] {
         let definitions = Pack::find(pack).unwrap().load().unwrap();
+        let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body).unwrap();
         let rules = AlertRules::compile(&definitions.alerts.body, &definitions.metrics.body).unwrap();
         for facts in customers() {
             let customer = folded(&facts, DAY);
@@ -101,7 +102,7 @@ fn on_every_day_on_which_they_hold_they_are_what_all_facts_give() {
             let signals = Signals::of(
                 &customer,
                 &values,
-                "m",
+                &model,
                 noon(DAY),
                 &TimeZone::UTC,
                 &definitions,
@@ -110,7 +111,7 @@ fn on_every_day_on_which_they_hold_they_are_what_all_facts_give() {
             let signals = Signals::decode(&signals.encode()).unwrap();
             for ahead in 0..60 {
                 let on = after(DAY, ahead);
-                if !signals.holds(3, basis(&definitions), on) {
+                if !signals.standing.holds(3, basis(&definitions), on) {
                     ended += 1;
                     break;
                 }
@@ -160,23 +161,24 @@ fn on_every_day_on_which_they_hold_they_are_what_all_facts_give() {
 #[test]
 fn news_other_definitions_and_another_day_void_them() {
     let definitions = Pack::find("satori").unwrap().load().unwrap();
+    let model = CompiledModel::compile(&definitions.health, &definitions.metrics.body).unwrap();
     let customer = folded(&customers()[0], DAY);
     let values = measured(&definitions, &customer, DAY);
     let signals = Signals::of(
         &customer,
         &values,
-        "m",
+        &model,
         noon(DAY),
         &TimeZone::UTC,
         &definitions,
         after(DAY, 2),
     );
     let mine = basis(&definitions);
-    assert!(signals.holds(3, mine, DAY) && signals.holds(3, mine, after(DAY, 1)));
-    assert!(!signals.holds(4, mine, DAY));
-    assert!(!signals.holds(3, mine + 1, DAY));
-    assert!(!signals.holds(3, mine, after(DAY, 2)));
-    assert!(!signals.holds(3, mine, after(DAY, -1)));
+    assert!(signals.standing.holds(3, mine, DAY) && signals.standing.holds(3, mine, after(DAY, 1)));
+    assert!(!signals.standing.holds(4, mine, DAY));
+    assert!(!signals.standing.holds(3, mine + 1, DAY));
+    assert!(!signals.standing.holds(3, mine, after(DAY, 2)));
+    assert!(!signals.standing.holds(3, mine, after(DAY, -1)));
     assert!(Signals::decode(&signals.encode()[1..]).is_err());
     assert_ne!(mine, basis(&Pack::find("boekhouding").unwrap().load().unwrap()));
 }

@@ -53,8 +53,8 @@ const PARTS: [&str; 29] = [
     "not taken before its deadline",
     "Found(CustomerId(\"k2\"))",
     "Ok([2026-01-03, 2026-01-02, 2026-01-01])",
-    "state: InGrace, rows: {\"override/\\\"red\\\" one\"",
-    "state: Band(\"frisk\"), rows: {\"override/",
+    "state: InGrace, severity: None, rows: {\"override/\\\"red\\\" one\"",
+    "state: Band(\"frisk\"), severity: Some(2), rows: {\"override/",
     "day: 2026-01-01, at: 2026-",
 ];
 
@@ -158,7 +158,7 @@ async fn see<B: Bench>(bench: &B, look: &Look, script: &Script) -> Vec<String> {
         told(&store.view(look.at).await),
         told(&store.spans(look.view, look.size).await),
         told(&store.read(look.view, &look.span).await),
-        told(&store.signals(look.view, &look.span).await),
+        told(&store.signals(look.view, &look.span, date(2026, 1, 2)).await),
         told(&store.touched(look.view, look.number, look.limit).await),
         told(&store.fact_counts().await),
         told(&store.letters(look.letters).await),

@@ -13,7 +13,7 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::change::Change;
 use kunder_domain::exact::Exact;
 use kunder_domain::fact::{CustomerId, Fact, FactBody};
-use kunder_domain::health::{HealthRecord, Kept, Snapshot};
+use kunder_domain::health::{HealthRecord, Kept, SameHealth, Snapshot};
 use kunder_domain::portfolio::{Span, View};
 use kunder_domain::signals::NewSignals;
 
@@ -243,6 +243,22 @@ impl Script {
         if self.one_in(2) {
             let records = (0..=self.random.below(3)).map(|_| self.record());
             commit.changes.push(Change::Health(records.collect()));
+            let day = |random: &mut Random| date(2026, 1, 1 + random.below(3) as i8);
+            commit.changes.push(Change::SameHealth(SameHealth {
+                day: day(&mut self.random),
+                at: after(self.random.below(3) as i64),
+                last_fact: self.random.below(3),
+                of: day(&mut self.random),
+                span: Span {
+                    after: self
+                        .one_in(2)
+                        .then(|| CustomerId(format!("k{}", self.random.below(6)))),
+                    upto: self
+                        .one_in(2)
+                        .then(|| CustomerId(format!("k{}", self.random.below(6)))),
+                },
+                except: vec![CustomerId(format!("k{}", self.random.below(6)))],
+            }));
             let customer = CustomerId(format!("k{}", self.random.below(6)));
             let body = vec![self.random.below(256) as u8];
             commit
@@ -296,15 +312,15 @@ impl Script {
             at: after(self.random.below(3) as i64),
             last_fact: self.random.below(3),
             snapshot: Snapshot {
-                model: "test/health".to_owned(),
+                model: "test/health".into(),
                 version: 1 + self.random.below(2) as u32,
-                hash: format!("h{}", self.random.below(2)),
+                hash: format!("h{}", self.random.below(2)).into(),
                 score: self.one_in(2).then(|| exact(&mut self.random)),
                 state: states[self.random.below(4) as usize].clone(),
                 severity: self.one_in(2).then_some(2),
                 rows: rows[first..]
                     .iter()
-                    .map(|name| ((*name).to_owned(), exact(&mut self.random)))
+                    .map(|name| ((*name).into(), exact(&mut self.random)))
                     .collect(),
             },
         }
