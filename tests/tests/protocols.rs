@@ -231,6 +231,7 @@ async fn what_the_agents_answer_and_announce_obeys_the_schemas() {
         "health",
         "alerts",
         "healthHistory",
+        "recording",
         "verification",
         "todos",
         "strategy",

@@ -6,7 +6,6 @@ use crate::signals::NewSignals;
 
 /// One change, committed with the decision it belongs to or not at all.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly all changes are facts")]
 pub enum Change {
     /// Appended; one whose id is known changes nothing.
     Fact(Fact),

@@ -156,6 +156,10 @@ fn outcome(mut generator: SchemaGenerator) -> Value {
             generator.subschema_for::<customer_health::HealthHistory>(),
         ),
         (
+            "recording",
+            generator.subschema_for::<customer_health::Recording>(),
+        ),
+        (
             "verification",
             generator.subschema_for::<customer_health::Verification>(),
         ),

@@ -124,6 +124,7 @@ impl Embedded {
                 "customer-health",
                 json!({"command": "health-history", "params": {"customer": "Fjällhamra Skidallians"}}),
             ),
+            ("customer-health", json!({"command": "record-health"})),
             ("customer-health", json!({"command": "verify-health"})),
         ];
         let customers = self.portfolio();

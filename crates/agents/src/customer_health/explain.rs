@@ -7,6 +7,7 @@ pub use rows::{
     ChangeRow, ChangedInput, ContributionRow, Explanation, FreshnessRow, OverrideRow, RuleRow, ShadowRow,
 };
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_agent_core::agent::{GatherError, Work};
 use kunder_agent_core::outcome::{Report, Status};
@@ -15,7 +16,8 @@ use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Effect;
 use kunder_domain::exact::{Exact, print_rows};
 use kunder_domain::health::{
-    AppliedOverride, Change, CompiledModel, Contribution, HealthResult, Kept, Reading, Row, Snapshot,
+    AppliedOverride, Change, CompiledModel, Contribution, HealthRecord, HealthResult, Kept, Reading, Row,
+    Snapshot,
 };
 use kunder_domain::measuring::Measured;
 use kunder_domain::metrics::day;
@@ -29,8 +31,10 @@ use crate::health_models;
 use crate::health_models::wording::{kept_key, kept_label, override_reason};
 use crate::params::{Bad, Params};
 
-/// A customer is compared with itself so many days before, unless the task says `since`.
+/// A customer is compared with its last record; where there is none, with itself so many days before.
 const COMPARED_DAYS: i64 = 7;
+/// Records are looked for on so many days.
+const RECORD_DAYS: i64 = 92;
 /// Languages of an explanation: it is said to the customer's own people, too.
 const LANGUAGES: [(&str, &str); 3] = [("sv", "sv"), ("en", "en"), ("nl", "nl")];
 
@@ -40,6 +44,10 @@ pub struct Explained {
     as_of: Timestamp,
     since: Timestamp,
     before: Option<Customer>,
+    /// What was recorded on the day compared with, or the last day before it that has a record.
+    recorded: Option<HealthRecord>,
+    /// What was recorded last before the day it is about: a band is left by it.
+    last: Option<HealthRecord>,
     language: &'static str,
 }
 
@@ -74,6 +82,15 @@ impl CustomerHealth {
             let (sv, en) = (format!("ligger efter {today}"), format!("lies after {today}"));
             return Ok(Facts::Answer(params.bad("since", &sv, &en)));
         }
+        let from = today.checked_sub(RECORD_DAYS.days()).unwrap_or(Date::MIN);
+        let yesterday = today.yesterday().unwrap_or(today);
+        let records = reader
+            .health_history(&customer.id, from, yesterday)
+            .await
+            .map_err(unavailable)?;
+        let last = records.last().cloned();
+        let upto = since.unwrap_or(yesterday);
+        let recorded = records.into_iter().rfind(|record| record.day <= upto);
         let since = since.or_else(|| today.checked_sub(COMPARED_DAYS.days()).ok());
         let since = since
             .and_then(|since| since.tomorrow().ok())
@@ -88,6 +105,8 @@ impl CustomerHealth {
             as_of,
             since,
             before,
+            recorded,
+            last,
             language,
         })))
     }
@@ -118,15 +137,26 @@ impl CustomerHealth {
     fn explanation(&self, explained: &Explained, language: &str) -> Explanation {
         let customer = &explained.customer;
         let model = self.models.active(customer);
-        let previous = self.previous(explained, model);
+        let computed = self.previous(explained, model);
         let measured = self.models.measured(customer, explained.as_of);
+        let last = explained
+            .last
+            .as_ref()
+            .map(|last| &last.snapshot)
+            .filter(|last| last.model == model.id);
+        let previous = last.or(computed.as_ref());
         let result = self
             .models
-            .result(model, customer, &measured, explained.as_of, previous.as_ref());
+            .result(model, customer, &measured, explained.as_of, previous);
         let snapshot = Snapshot::of(&result);
-        let change = previous
+        let recorded = explained
+            .recorded
             .as_ref()
-            .map(|previous| (previous.change_to(&snapshot), explained.since));
+            .map(|record| (&record.snapshot, record.day));
+        let compared = recorded.or(computed
+            .as_ref()
+            .map(|computed| (computed, day(explained.since, &self.zone))));
+        let change = compared.map(|(before, since)| (before.change_to(&snapshot), since));
         let rules = result.rules.iter().map(|rule| RuleRow {
             rule: rule.id.clone(),
             because: health_models::because(model, rule, &measured, language),
@@ -233,23 +263,23 @@ impl CustomerHealth {
         }
     }
 
-    fn change_row(
-        &self,
-        model: &CompiledModel,
-        change: &Change,
-        since: Timestamp,
-        language: &str,
-    ) -> ChangeRow {
+    fn change_row(&self, model: &CompiledModel, change: &Change, since: Date, language: &str) -> ChangeRow {
         let differences: Vec<Exact> = change.rows.iter().map(|row| row.difference.clone()).collect();
         let printed = print_rows(&differences, &Exact::sum(&differences));
         let rows = change.rows.iter().zip(printed);
         ChangeRow {
-            since: day(since, &self.zone),
+            since,
+            model_changed: change.model_changed,
             from: kept_key(&change.from).to_owned(),
             from_label: kept_label(model, &change.from, language),
             to: kept_key(&change.to).to_owned(),
-            difference: change.difference.as_ref().map(Exact::printed),
+            difference: change
+                .difference
+                .as_ref()
+                .filter(|_| !change.model_changed)
+                .map(Exact::printed),
             rows: rows
+                .filter(|_| !change.model_changed)
                 .map(|(row, difference)| {
                     let input = row.name.rsplit('/').next().unwrap_or(&row.name);
                     ChangedInput {

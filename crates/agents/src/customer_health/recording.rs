@@ -99,6 +99,7 @@ impl CustomerHealth {
                     Some(Err(_)) | None => others.push(known),
                 }
             }
+            let spared = alike.len();
             same = last_day.map(|day| (day, alike, except));
             whole = others
                 .iter()
@@ -108,7 +109,7 @@ impl CustomerHealth {
                 .map(|known| known.customer.clone())
                 .collect();
             // Many are read in one go, few one by one.
-            if others.len() * 4 > kept.len() {
+            if others.len() * 4 > spared + kept.len() {
                 let wanted: BTreeSet<CustomerId> = others.into_iter().map(|known| known.customer).collect();
                 anew = reader.read(page.view, &page.span).await?;
                 anew.retain(|customer| wanted.contains(&customer.id));

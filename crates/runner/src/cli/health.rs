@@ -41,6 +41,12 @@ pub(crate) enum HealthCommand {
         #[arg(long)]
         locale: Option<LocaleArg>,
     },
+    /// Record the health of every customer now, as `kunder serve` does each day
+    Record {
+        /// The language
+        #[arg(long)]
+        locale: Option<LocaleArg>,
+    },
     /// Compute the records of a day again from all facts, and say where they differ
     Verify {
         /// The day [default: the last one with records]
@@ -93,6 +99,13 @@ pub(super) async fn run(
             let mut task = notes::task("health-history", params, locale.map(Locale::from), clock);
             task.as_of = as_of;
             (task, "healthHistory")
+        }
+        HealthCommand::Record { locale } => {
+            let locale = locale.map(Locale::from);
+            (
+                notes::task("record-health", Vec::new(), locale, clock),
+                "recording",
+            )
         }
         HealthCommand::Verify { day, locale } => {
             let params = day.map(|day| ("day", day.to_string()));

@@ -123,6 +123,9 @@ pub struct FreshnessRow {
 pub struct ChangeRow {
     /// The day compared with.
     pub since: Date,
+    /// Whether another model, or another version of it, decided then: points are not compared.
+    #[serde(default)]
+    pub model_changed: bool,
     pub from: String,
     /// In words.
     pub from_label: String,

@@ -67,6 +67,17 @@ fn exceptions(result: &HealthResult<'_>, language: &str) -> Option<String> {
 fn changed(change: &ChangeRow, language: &str) -> String {
     let since = pick(language, "sedan", "since", "sinds");
     let unchanged = pick(language, "oförändrat", "unchanged", "ongewijzigd");
+    if change.model_changed {
+        let other = pick(language, "var", "was", "was");
+        let by = pick(
+            language,
+            "enligt en annan modell",
+            "by another model",
+            "volgens een ander model",
+        );
+        let on = pick(language, "den", "on", "op");
+        return format!("; {other} {} {on} {} {by}", change.from_label, change.since);
+    }
     match &change.difference {
         Some(difference) if difference != "0" => {
             let plus = if difference.starts_with('-') { "" } else { "+" };
