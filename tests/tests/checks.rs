@@ -1,4 +1,5 @@
 //! Checks that nobody asks for, in the whole program: every day and when there is news, through restarts and `kill -9`.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -258,7 +258,7 @@ fn kept_signals_record_what_all_facts_do() {
             let all = recorded(&agent, &anew, &task(&id, RECORD), days_ago).0;
             assert_eq!(kept["customers"], all["customers"], "{days_ago}");
             assert_eq!(portfolio.health(), anew.health(), "{days_ago}");
-            assert_eq!(all["measured"].as_u64().unwrap() > 0, true);
+            assert!(all["measured"].as_u64().unwrap() > 0);
         }
     }
 }
