@@ -118,7 +118,7 @@ pub fn signal(customer: usize, number: usize, day: usize) -> u32 {
         .wrapping_add((day as u64).wrapping_mul(0x94D0_49BB_1331_11EB));
     // Most customers are well, as they are.
     let value = (mixed ^ (mixed >> 31)) % 101;
-    let floor = if customer % 13 == 0 { 0 } else { 60 };
+    let floor = if customer.is_multiple_of(13) { 0 } else { 60 };
     u32::try_from(value.max(floor)).expect("at most 100")
 }
 

@@ -96,7 +96,7 @@ impl Ours {
         self.clock.set(on as i64);
         let begun = Instant::now();
         let task = Task::new(
-            TaskId::new(&format!("day-{on}")).expect("an id"),
+            TaskId::new(format!("day-{on}")).expect("an id"),
             "customer-health",
             COMMAND,
         );
@@ -241,14 +241,14 @@ fn files() -> BTreeMap<String, String> {
         + "kind: weighted\ngroups:\n  - { id: one, weight: 0.4, aggregate: mean, label: { sv: Ett, en: One } }\n  - { id: two, weight: 0.6, aggregate: mean, label: { sv: Två, en: Two } }\ninputs:\n";
     for number in 0..SIGNALS {
         let group = if number < SIGNALS / 2 { "one" } else { "two" };
-        write!(
+        writeln!(
             metrics,
-            "  - {{ id: signal_{number}, label: {{ sv: s, en: s }}, unit: points, from: {{ measurements: {{ fold: last }} }}, direction: up, freshness_days: 90, min: 0, max: 100 }}\n"
+            "  - {{ id: signal_{number}, label: {{ sv: s, en: s }}, unit: points, from: {{ measurements: {{ fold: last }} }}, direction: up, freshness_days: 90, min: 0, max: 100 }}"
         )
         .expect("a text takes a line");
-        write!(
+        writeln!(
             health,
-            "  - metric: signal_{number}\n    group: {group}\n    bands: [[0, 20, 0], [20, 40, 25], [40, 60, 50], [60, 80, 75], [80, inf, 100]]\n    missing: exclude\n    stale: keep\n"
+            "  - metric: signal_{number}\n    group: {group}\n    bands: [[0, 20, 0], [20, 40, 25], [40, 60, 50], [60, 80, 75], [80, inf, 100]]\n    missing: exclude\n    stale: keep"
         )
         .expect("a text takes a line");
     }
@@ -259,9 +259,9 @@ fn files() -> BTreeMap<String, String> {
         ("at_risk", 2, "[40, 60]"),
         ("critical", 3, "[0, 40]"),
     ] {
-        write!(
+        writeln!(
             health,
-            "  - {{ key: {key}, severity: {severity}, range: {range}, label: {{ sv: {key}, en: {key} }}, suggestion: {{ sv: Ring, en: Call }} }}\n"
+            "  - {{ key: {key}, severity: {severity}, range: {range}, label: {{ sv: {key}, en: {key} }}, suggestion: {{ sv: Ring, en: Call }} }}"
         )
         .expect("a text takes a line");
     }

@@ -148,7 +148,7 @@ fn a_serve_that_gives_up_exits_with_the_cause() {
     let config = file(
         &kunder,
         "hasty.yaml",
-        &format!("{QUIET}limits: {{decide_limit_ms: 0, abandoned_max: 1}}\n"),
+        format!("{QUIET}limits: {{decide_limit_ms: 0, abandoned_max: 1}}\n"),
     );
     let serve = kunder.serve_with(&["--config", &config]);
     let envelope = br#"{"taskId": "t", "agent": "customer-health"}"#;

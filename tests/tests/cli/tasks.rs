@@ -247,7 +247,7 @@ fn a_long_check_tells_its_pages_and_is_cancelled_between_them() {
     let config = file(
         &kunder,
         "one.yaml",
-        &format!("{QUIET}limits: {{concurrency: 1}}\n"),
+        format!("{QUIET}limits: {{concurrency: 1}}\n"),
     );
     let serve = kunder.serve_with(&["--config", &config]);
     let envelope = br#"{"taskId": "long", "agent": "customer-health", "locale": "en"}"#;
