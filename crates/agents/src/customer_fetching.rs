@@ -26,13 +26,15 @@ use kunder_agent_core::task::Task;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
+use kunder_domain::health::HealthRecord;
+use kunder_domain::metrics::day;
 
 pub use brief::{BriefBlock, BriefLine, BriefSection};
 pub use story::{StoryBlock, StoryText};
 
 use crate::asked::{self, Asked, asked, moment, unavailable};
 use crate::health_models::HealthModels;
-use crate::present::catch_up;
+use crate::present::{catch_up, earlier_health};
 use crate::{Reader, rehearsal};
 
 /// What the agent takes; the first is its main command.
@@ -47,7 +49,8 @@ pub struct CustomerFetching {
 
 /// Whom a task is about.
 pub enum FetchingFacts {
-    Customer(Box<Customer>),
+    /// With what was recorded of its health last.
+    Customer(Box<Customer>, Option<Box<HealthRecord>>),
     /// Nobody: this is the answer.
     Answer(Box<Report>),
 }
@@ -94,19 +97,24 @@ impl Agent<Reader, Change> for CustomerFetching {
                 if work.task.as_of.is_none() {
                     catch_up(&mut customer, view.as_of, reader).await?;
                 }
-                FetchingFacts::Customer(customer)
+                let today = day(view.as_of, &self.zone);
+                let last = earlier_health(&customer.id, today, reader)
+                    .await?
+                    .pop()
+                    .map(Box::new);
+                FetchingFacts::Customer(customer, last)
             }
             Asked::Answer(report) => FetchingFacts::Answer(report),
         })
     }
 
     fn decide(&self, work: &Work, facts: &FetchingFacts) -> Decision<Change> {
-        let customer = match facts {
-            FetchingFacts::Customer(customer) => customer,
+        let (customer, last) = match facts {
+            FetchingFacts::Customer(customer, last) => (customer, last.as_deref()),
             FetchingFacts::Answer(report) => return Decision::done((**report).clone()),
         };
         let decision = match work.task.command().unwrap_or(COMMANDS[0]) {
-            "brief" => brief::brief(self, work, customer),
+            "brief" => brief::brief(self, work, customer, last),
             "story" => story::story(self, work, customer),
             other => Decision::done(unknown(work, other)),
         };

@@ -35,6 +35,7 @@ use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
 use kunder_domain::definitions::Definitions;
 use kunder_domain::fact::CustomerId;
+use kunder_domain::metrics::day;
 use kunder_domain::portfolio::{Span, Undelivered, View};
 
 pub use alerts::AT_RISK_ALERT;
@@ -52,7 +53,7 @@ use crate::Reader;
 use crate::asked::{Asked, asked, moment, unavailable};
 use crate::health_models::HealthModels;
 use crate::paging::{self, PAGE_CUSTOMERS, Page};
-use crate::present::catch_up;
+use crate::present::{catch_up, earlier_health};
 use crate::stated_nps;
 
 const NAME: &str = "customer-health";
@@ -122,7 +123,10 @@ pub enum Facts {
     /// One customer, now and before.
     Explained(Box<explain::Explained>),
     /// The customers that a command of the log book is about.
-    Customers(Vec<Customer>),
+    Customers {
+        customers: Vec<Customer>,
+        past: reading::Past,
+    },
     /// Nothing to decide: this is the answer.
     Answer(Box<Report>),
 }
@@ -195,9 +199,32 @@ impl CustomerHealth {
         Ok(match asked(work, view, reader).await? {
             Asked::Customer(mut customer) => {
                 catch_up(&mut customer, view.as_of, reader).await?;
-                Facts::Customers(vec![*customer])
+                self.with_past(vec![*customer], view.as_of, reader).await?
             }
             Asked::Answer(report) => Facts::Answer(report),
+        })
+    }
+
+    /// Customers with what was recorded of each last.
+    async fn with_past(
+        &self,
+        customers: Vec<Customer>,
+        at: Timestamp,
+        reader: &Reader,
+    ) -> Result<Facts, GatherError> {
+        let today = day(at, &self.zone);
+        let mut last = BTreeMap::new();
+        // Only one that is at risk can be no longer at risk by what is told.
+        for customer in customers
+            .iter()
+            .filter(|customer| customer.alert_open(AT_RISK_ALERT) || customers.len() == 1)
+        {
+            let record = earlier_health(&customer.id, today, reader).await?.pop();
+            last.extend(record.map(|record| (customer.id.clone(), record)));
+        }
+        Ok(Facts::Customers {
+            customers,
+            past: reading::Past::of(last),
         })
     }
 
@@ -215,7 +242,7 @@ impl CustomerHealth {
         {
             catch_up(customer, view.as_of, reader).await?;
         }
-        Ok(Facts::Customers(customers))
+        self.with_past(customers, view.as_of, reader).await
     }
 }
 
@@ -326,7 +353,7 @@ impl Agent<Reader, Change> for CustomerHealth {
             Facts::Joined { as_of, .. } if is_strategy => self.join_strategy(work, *as_of),
             Facts::Joined { as_of, undelivered } => self.join_health(work, *as_of, undelivered),
             Facts::Explained(explained) => Decision::done(self.explain(explained)),
-            Facts::Customers(customers) => self.log(work, customers),
+            Facts::Customers { customers, past } => self.log(work, customers, past),
             Facts::Answer(report) => Decision::done((**report).clone()),
         };
         stated_nps::flagged(work, decision)

@@ -199,25 +199,7 @@ impl HealthModels {
         model.check(&measured.values, &context)
     }
 
-    /// Judges a customer as it is at `at`; `metrics` are its own measures of that day.
-    #[must_use]
-    pub fn judged(
-        &self,
-        customer: &Customer,
-        metrics: &Metrics,
-        at: Timestamp,
-        locale: Locale,
-    ) -> Judged<'_> {
-        self.judged_by(
-            customer,
-            &self.measured_beside(customer, metrics, at),
-            at,
-            None,
-            locale,
-        )
-    }
-
-    /// The same by these measures; `previous` is the last result, for bands that are left later than they are entered.
+    /// Judges a customer as it is at `at` by these measures; `previous` is the last result, for bands that are left later than they are entered.
     #[must_use]
     pub fn judged_by(
         &self,

@@ -3,9 +3,12 @@
 //! Tasks do not end in the order in which they were accepted. One that was accepted first and runs last would not see the
 //! alert that a later one opened or closed, for its view ends at its own moment, and would open or close it a second time.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use kunder_agent_core::agent::GatherError;
 use kunder_domain::customer::Customer;
+use kunder_domain::fact::CustomerId;
+use kunder_domain::health::HealthRecord;
 
 use crate::Reader;
 use crate::asked::unavailable;
@@ -27,4 +30,24 @@ pub async fn catch_up(customer: &mut Customer, as_of: Timestamp, reader: &Reader
         customer.told = present.told;
     }
     Ok(())
+}
+
+/// Records are looked for on so many days back.
+const RECORD_DAYS: i64 = 92;
+
+/// What was recorded of a customer's health on the days before, oldest first: a band is left by the last of them.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn earlier_health(
+    customer: &CustomerId,
+    today: Date,
+    reader: &Reader,
+) -> Result<Vec<HealthRecord>, GatherError> {
+    let from = today.checked_sub(RECORD_DAYS.days()).unwrap_or(Date::MIN);
+    let until = today.yesterday().unwrap_or(today);
+    reader
+        .health_history(customer, from, until)
+        .await
+        .map_err(unavailable)
 }

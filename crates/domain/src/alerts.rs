@@ -24,12 +24,23 @@ mod score;
 
 /// Reasons, as alert facts and events name them.
 pub mod reason {
+    /// Told by the rule of the health model.
+    pub const AT_RISK: &str = "at-risk";
     pub const SCORE_DROP: &str = "score-drop";
     pub const BAND_WORSENED: &str = "band-worsened";
     pub const ENGAGEMENT_CHANGE: &str = "engagement-change";
     pub const COMPETITOR: &str = "competitor";
     pub const RENEWAL_RISK: &str = "renewal-risk";
     pub const EXPANSION: &str = "expansion";
+    pub const ALL: [&str; 7] = [
+        AT_RISK,
+        SCORE_DROP,
+        BAND_WORSENED,
+        ENGAGEMENT_CHANGE,
+        COMPETITOR,
+        RENEWAL_RISK,
+        EXPANSION,
+    ];
 }
 
 /// Names that a condition of an expansion signal may use beside metrics.
@@ -41,6 +52,8 @@ const SEVERITY: &str = "severity";
 pub struct AlertRules {
     file: AlertFile,
     expansion: Vec<(Condition, Label)>,
+    /// Whether a sign of expansion rests on days that go by.
+    ages: bool,
     phrases: Vec<String>,
 }
 
@@ -97,8 +110,16 @@ impl AlertRules {
         let signals = file.expansion.iter().flat_map(|rule| &rule.signals);
         let expansion = signals.map(|signal| Ok((Self::condition(signal, metrics)?, signal.because.clone())));
         let phrases = file.competitor.iter().flat_map(|rule| &rule.phrases);
+        let expansion: Vec<(Condition, Label)> = expansion.collect::<Result<_, _>>()?;
+        let aging = metrics
+            .metrics
+            .iter()
+            .filter(|metric| metric.from.is_days_since_contact());
+        let aging: BTreeSet<&str> = aging.map(|metric| metric.id.as_str()).collect();
+        let names = expansion.iter().flat_map(|(condition, _)| condition.names());
         Ok(Self {
-            expansion: expansion.collect::<Result<_, _>>()?,
+            ages: names.map(String::as_str).any(|name| aging.contains(name)),
+            expansion,
             phrases: phrases.map(|phrase| fold(phrase)).collect(),
             file: file.clone(),
         })
@@ -125,14 +146,20 @@ impl AlertRules {
         let open = present.customer.alert_open(reason::SCORE_DROP);
         let fell = last.is_some_and(|last| match (&last.snapshot.score, &present.snapshot.score) {
             (Some(before), Some(now)) => now < before,
-            _ => false,
+            (None, Some(_)) => true,
+            (_, None) => false,
         });
-        open || fell
+        let returned =
+            last.is_some_and(|last| last.snapshot.severity.is_none() && present.severity.is_some());
+        open || fell || returned
     }
 
     /// Every alert that has to be opened, held back or closed, in a fixed order.
     #[must_use]
     pub fn changes(&self, present: &Present<'_>) -> Vec<AlertChange> {
+        if !present.customer.is_active() {
+            return left(present);
+        }
         let changes = self.say(present).into_iter();
         let changes = changes
             .filter_map(|(reason, cooldown_days, said)| self.change(reason, cooldown_days, said, present));
@@ -200,8 +227,8 @@ impl AlertRules {
             .customer
             .alerts
             .iter()
-            .any(|(reason, alert)| alert.value.open && reason != "at-risk");
-        if is_other_open || self.waits(present) {
+            .any(|(name, alert)| alert.value.open && name != reason::AT_RISK);
+        if is_other_open || self.ages || self.waits(present) {
             until = until.min(tomorrow(today));
         }
         until
@@ -295,6 +322,25 @@ impl AlertRules {
             ))
         }
     }
+}
+
+/// Whoever has left leaves no alert open.
+fn left(present: &Present<'_>) -> Vec<AlertChange> {
+    let alerts = &present.customer.alerts;
+    let open = reason::ALL.into_iter().filter_map(|reason| {
+        let known = alerts.get(reason)?;
+        (known.value.open && known.observed <= present.at).then(|| AlertChange {
+            reason,
+            kind: AlertChangeKind::Close,
+            severity: known.value.severity,
+            level: None,
+            because: label(
+                "Kunden är inte längre kund",
+                "The customer is no longer a customer",
+            ),
+        })
+    });
+    open.collect()
 }
 
 /// Every name that the condition of an expansion signal may use.

@@ -249,31 +249,26 @@ impl Standing {
 /// What signals rest on beside facts: another one makes all of them void.
 #[must_use]
 pub fn basis(definitions: &Definitions) -> u64 {
-    let resolver = definitions
-        .resolver
-        .as_ref()
-        .map(|resolver| resolver.hash.as_str());
-    let hashes = [
+    let resolver = definitions.resolver.as_ref().map(|resolver| &resolver.hash);
+    let models = definitions.models().map(|model| &model.hash);
+    let others = [
+        &definitions.organisation.hash,
         &definitions.metrics.hash,
         &definitions.process.hash,
         &definitions.pipeline.hash,
         &definitions.alerts.hash,
     ];
-    let hashes = hashes.into_iter().map(String::as_str).chain(resolver);
-    let hash = hashes.fold(blake3::Hasher::new(), |mut hasher, hash| {
+    let mut hasher = blake3::Hasher::new();
+    for hash in others.into_iter().chain(models).chain(resolver) {
         hasher.update(hash.as_bytes());
-        hasher
-    });
-    u64::from_le_bytes(
-        hash.finalize().as_bytes()[..8]
-            .try_into()
-            .expect("a hash has 32 bytes"),
-    )
+    }
+    let hash = hasher.finalize();
+    u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes"))
 }
 
 fn how(metric: &MetricDefinition) -> How {
     match &metric.from {
-        MetricSource::BuiltIn(name) if name == "days_since_contact" => How::Aging,
+        from if from.is_days_since_contact() => How::Aging,
         MetricSource::BuiltIn(_) => How::OfNow,
         MetricSource::Measurements(_) => How::AsItIs,
     }

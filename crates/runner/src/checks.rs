@@ -1,9 +1,9 @@
 //! The checks of health that nobody has to ask for: of all customers once a day, and of those with news when it comes.
-//! On the first of each month the last records are computed again from all facts (D-28).
+//! Once a week all are checked, and once a month the records of the day before are computed again from all facts (D-28).
 //!
 //! Each has an id of its day or of its news, so that a restart asks for none twice.
 
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use kunder_agent_core::envelope::Envelope;
@@ -11,6 +11,7 @@ use kunder_agent_core::id::TaskId;
 use kunder_agent_core::task::Task;
 use kunder_agents::customer_health::{NEWS_AFTER, RECORD};
 use kunder_domain::metrics::day;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::config::ChecksConfig;
@@ -63,8 +64,18 @@ impl Checks {
     }
 
     /// The last fact that was looked at; `None` where nobody has looked yet.
-    async fn looked_at(&self) -> Option<u64> {
-        self.service.store.setting(LOOKED_AT).await.ok()??.parse().ok()
+    async fn looked_at(&mut self) -> Option<u64> {
+        loop {
+            match self.service.store.setting(LOOKED_AT).await {
+                Ok(number) => return number?.parse().ok(),
+                Err(error) => tracing::warn!(%error, "the checks wait for the store"),
+            }
+            tokio::select! {
+                biased;
+                _ = self.stop.changed() => return None,
+                () = self.service.clock.sleep_until(self.service.clock.now() + AGAIN) => {}
+            }
+        }
     }
 
     /// The day's check, once its time has come; whether it was asked for.
@@ -73,12 +84,18 @@ impl Checks {
             return Ok(false);
         }
         self.ask(RECORD, &today.to_string(), None).await?;
-        if today.weekday() == Weekday::Monday {
-            self.ask("health-check", &today.to_string(), None).await?;
-        }
-        if today.day() == 1 {
-            self.ask("verify-health", &today.to_string(), None).await?;
-        }
+        // Of the first day of a week and of a month that is served: one that was missed is caught up.
+        let week = today.iso_week_date();
+        self.ask("health-check", &format!("{}-W{}", week.year(), week.week()), None)
+            .await?;
+        let yesterday = today.yesterday().map_err(|_| ())?;
+        let month = today.strftime("%Y-%m").to_string();
+        self.ask(
+            "verify-health",
+            &month,
+            Some(("day", yesterday.to_string().into())),
+        )
+        .await?;
         Ok(true)
     }
 
@@ -105,8 +122,12 @@ impl Checks {
         }
         let touched = self.service.store.touched(view, after, 1).await.map_err(|_| ())?;
         if !touched.is_empty() {
-            self.ask(RECORD, &format!("news/{after}/{upto}"), Some(after))
-                .await?;
+            self.ask(
+                RECORD,
+                &format!("news/{after}/{upto}"),
+                Some((NEWS_AFTER, after.into())),
+            )
+            .await?;
         }
         self.service
             .store
@@ -116,15 +137,12 @@ impl Checks {
         Ok(upto)
     }
 
-    async fn ask(&self, command: &str, which: &str, news_after: Option<u64>) -> Result<(), ()> {
+    async fn ask(&self, command: &str, which: &str, param: Option<(&str, Value)>) -> Result<(), ()> {
         let id = TaskId::derived(&format!("checks/{command}"), which);
         let mut task = Task::new(id, "customer-health", command);
         task.requested_by = Some("kunder".to_owned());
-        if let Some(after) = news_after {
-            task.instruction
-                .params
-                .insert(NEWS_AFTER.to_owned(), after.into());
-        }
+        let params = param.into_iter().map(|(name, value)| (name.to_owned(), value));
+        task.instruction.params.extend(params);
         let envelope = Envelope {
             task,
             warnings: Vec::new(),

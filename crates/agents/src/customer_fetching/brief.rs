@@ -10,6 +10,7 @@ use kunder_agent_core::outcome::{Nps, Report, Status};
 use kunder_agent_core::task::Locale;
 use kunder_domain::change::Change;
 use kunder_domain::customer::Customer;
+use kunder_domain::health::HealthRecord;
 use kunder_domain::kpis::{self, Window};
 use kunder_domain::names::slug;
 use schemars::JsonSchema;
@@ -76,9 +77,14 @@ impl BriefSection {
 }
 
 /// Writes the brief, announces it and offers it to those who prepare meetings.
-pub fn brief(agent: &CustomerFetching, work: &Work, customer: &Customer) -> Decision<Change> {
+pub fn brief(
+    agent: &CustomerFetching,
+    work: &Work,
+    customer: &Customer,
+    last: Option<&HealthRecord>,
+) -> Decision<Change> {
     let locale = work.task.locale();
-    let sheet = Sheet::new(agent, customer, moment(work, &agent.zone), locale);
+    let sheet = Sheet::new(agent, customer, last, moment(work, &agent.zone), locale);
     let block = BriefBlock {
         customer: customer.name().to_owned(),
         customer_id: customer.id.0.clone(),

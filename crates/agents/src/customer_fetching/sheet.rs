@@ -7,6 +7,7 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::checklist::Checklist;
 use kunder_domain::customer::{Customer, Sourced};
 use kunder_domain::definitions::{Definitions, Label};
+use kunder_domain::health::HealthRecord;
 use kunder_domain::metrics::{Metrics, day};
 use kunder_domain::money_flow::MoneyFlow;
 
@@ -33,12 +34,20 @@ pub struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     #[must_use]
-    pub fn new(agent: &'a CustomerFetching, customer: &'a Customer, at: Timestamp, locale: Locale) -> Self {
+    pub fn new(
+        agent: &'a CustomerFetching,
+        customer: &'a Customer,
+        last: Option<&HealthRecord>,
+        at: Timestamp,
+        locale: Locale,
+    ) -> Self {
         let (definitions, zone) = (&*agent.definitions, &agent.zone);
         let today = day(at, zone);
         let flow = MoneyFlow::of(customer, today, zone, &definitions.pipeline.body);
         let metrics = Metrics::with_flow(customer, today, zone, definitions, &flow);
-        let health = agent.models.judged(customer, &metrics, at, locale);
+        let measured = agent.models.measured_beside(customer, &metrics, at);
+        let previous = last.map(|last| &last.snapshot);
+        let health = agent.models.judged_by(customer, &measured, at, previous, locale);
         let checklist = Checklist::of(customer, &definitions.onboarding.body);
         Self {
             customer,

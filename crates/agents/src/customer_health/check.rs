@@ -21,6 +21,8 @@ pub(super) struct Look {
     /// What is kept of it.
     pub snapshot: Snapshot,
     pub crossing: Option<Crossing>,
+    /// Metrics that have a value.
+    pub fed: Vec<String>,
     /// What has to become of its other alerts.
     pub changes: Vec<AlertChange>,
 }
@@ -42,9 +44,10 @@ impl CustomerHealth {
         let previous = last.map(|record| &record.snapshot);
         let snapshot = self.models.snapshot(customer, &measured, at, previous);
         let present = self.present(customer, at, &measured, &snapshot, past);
-        let alerts_may_change = self.crossing(customer, snapshot.severity, at).is_some()
-            || self.alerts.need_history(&present, last)
-            || !self.alerts.changes(&present).is_empty();
+        let of_those_here = self.crossing(customer, snapshot.severity, at).is_some()
+            || self.alerts.need_history(&present, last);
+        let alerts_may_change =
+            (customer.is_active() && of_those_here) || !self.alerts.changes(&present).is_empty();
         let until = self.alerts.hold_until(&present);
         let mut signals = Signals::of(
             customer,
@@ -104,6 +107,11 @@ impl CustomerHealth {
         Look {
             row,
             snapshot: judged.snapshot,
+            fed: measured
+                .values
+                .keys()
+                .map(|metric| (*metric).to_owned())
+                .collect(),
             crossing,
             changes,
         }
@@ -141,11 +149,8 @@ impl CustomerHealth {
 
     /// Whether an alert of the customer has to be changed, by what this state of it says.
     pub(super) fn may_change_alerts(&self, customer: &Customer, at: Timestamp, past: &Past) -> bool {
-        if !customer.is_active() {
-            return false;
-        }
         let look = self.look(customer, at, past, Locale::En);
-        look.crossing.is_some() || !look.changes.is_empty()
+        (customer.is_active() && look.crossing.is_some()) || !look.changes.is_empty()
     }
 
     /// What has to become of the customer's alert, by the rule of its health model. Who is in no band is not known to have

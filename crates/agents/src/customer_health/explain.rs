@@ -30,11 +30,10 @@ use crate::evidence::{decided, sources};
 use crate::health_models;
 use crate::health_models::wording::{kept_key, kept_label, override_reason};
 use crate::params::{Bad, Params};
+use crate::present::earlier_health;
 
 /// A customer is compared with its last record; where there is none, with itself so many days before.
 const COMPARED_DAYS: i64 = 7;
-/// Records are looked for on so many days.
-const RECORD_DAYS: i64 = 92;
 /// Languages of an explanation: it is said to the customer's own people, too.
 const LANGUAGES: [(&str, &str); 3] = [("sv", "sv"), ("en", "en"), ("nl", "nl")];
 
@@ -82,12 +81,8 @@ impl CustomerHealth {
             let (sv, en) = (format!("ligger efter {today}"), format!("lies after {today}"));
             return Ok(Facts::Answer(params.bad("since", &sv, &en)));
         }
-        let from = today.checked_sub(RECORD_DAYS.days()).unwrap_or(Date::MIN);
         let yesterday = today.yesterday().unwrap_or(today);
-        let records = reader
-            .health_history(&customer.id, from, yesterday)
-            .await
-            .map_err(unavailable)?;
+        let records = earlier_health(&customer.id, today, reader).await?;
         let last = records.last().cloned();
         let upto = since.unwrap_or(yesterday);
         let recorded = records.into_iter().rfind(|record| record.day <= upto);

@@ -9,7 +9,7 @@ use kunder_agent_core::task::Locale;
 use kunder_domain::customer::Customer;
 use kunder_domain::exact::Exact;
 use kunder_domain::fact::CustomerId;
-use kunder_domain::health::HealthRecord;
+use kunder_domain::health::{CompiledModel, HealthRecord};
 use kunder_domain::metrics::day;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::asked::{Asked, asked, moment, unavailable};
 use crate::evidence::decided;
 use crate::health_models::wording::{kept_key, kept_label};
 use crate::params::Params;
+use crate::wording::count;
 
 /// Days looked back on, unless the task says `days`.
 const DAYS: i64 = 90;
@@ -52,6 +53,8 @@ pub struct HealthDay {
     pub score: Option<String>,
     /// The band's key, or `not_scored`, `unclassified` or `in_grace`.
     pub band: String,
+    /// In words.
+    pub label: String,
     /// 0 to 3; null in no band.
     pub severity: Option<u8>,
     pub model: String,
@@ -110,28 +113,23 @@ impl CustomerHealth {
 
     pub(super) fn history(&self, work: &Work, recorded: &Recorded) -> Report {
         let locale = work.task.locale();
+        let active = self.models.active(&recorded.customer);
         let history = HealthHistory {
             customer: recorded.customer.name().to_owned(),
             customer_id: recorded.customer.id.clone(),
             from: recorded.from,
             to: recorded.to,
-            days: days(&recorded.records),
+            days: self.health_days(&recorded.records, active, locale),
             trend: trend(&recorded.records),
         };
         let summary = summary(&history, locale);
         let mut report = Report::new(Status::Complete, summary.clone());
-        let active = self.models.active(&recorded.customer);
         let lines = history
             .days
             .iter()
-            .zip(&recorded.records)
             .rev()
             .take(DAYS_TOLD)
-            .map(|(one, record)| {
-                let model = self.models.by_id(&record.snapshot.model).unwrap_or(active);
-                let label = kept_label(model, &record.snapshot.state, locale.pick("sv", "en"));
-                line(one, &label, locale)
-            });
+            .map(|one| line(one, locale));
         report.text = Some(
             std::iter::once(summary)
                 .chain(lines)
@@ -142,24 +140,32 @@ impl CustomerHealth {
         report.set("healthHistory", &history);
         report
     }
-}
 
-fn days(records: &[HealthRecord]) -> Vec<HealthDay> {
-    let before = std::iter::once(None).chain(records.iter().map(Some));
-    let days = records.iter().zip(before).map(|(record, before)| {
-        let snapshot = &record.snapshot;
-        HealthDay {
-            day: record.day,
-            score: snapshot.score.as_ref().map(Exact::printed),
-            band: kept_key(&snapshot.state).to_owned(),
-            severity: snapshot.severity,
-            model: snapshot.model.to_string(),
-            version: snapshot.version,
-            hash: snapshot.hash.to_string(),
-            model_changed: before.is_some_and(|before| !snapshot.is_comparable(&before.snapshot)),
-        }
-    });
-    days.collect()
+    /// Each in the words of the model that gave it, where that is still here.
+    fn health_days(
+        &self,
+        records: &[HealthRecord],
+        active: &CompiledModel,
+        locale: Locale,
+    ) -> Vec<HealthDay> {
+        let before = std::iter::once(None).chain(records.iter().map(Some));
+        let days = records.iter().zip(before).map(|(record, before)| {
+            let snapshot = &record.snapshot;
+            let model = self.models.by_id(&snapshot.model).unwrap_or(active);
+            HealthDay {
+                day: record.day,
+                score: snapshot.score.as_ref().map(Exact::printed),
+                band: kept_key(&snapshot.state).to_owned(),
+                label: kept_label(model, &snapshot.state, locale.pick("sv", "en")),
+                severity: snapshot.severity,
+                model: snapshot.model.to_string(),
+                version: snapshot.version,
+                hash: snapshot.hash.to_string(),
+                model_changed: before.is_some_and(|before| !snapshot.is_comparable(&before.snapshot)),
+            }
+        });
+        days.collect()
+    }
 }
 
 /// From the record [`TREND_DAYS`] before the last one, or the first one after that, if one model gave both.
@@ -184,14 +190,19 @@ fn trend(records: &[HealthRecord]) -> Option<Trend> {
 
 fn summary(history: &HealthHistory, locale: Locale) -> String {
     let customer = &history.customer;
-    let (Some(last), count) = (history.days.last(), history.days.len()) else {
+    let (Some(last), days) = (history.days.last(), history.days.len()) else {
         let (from, to) = (history.from, history.to);
         return match locale {
             Locale::Sv => format!("{customer} har inte bedömts från {from} till {to}."),
             Locale::En => format!("{customer} was not judged from {from} to {to}."),
         };
     };
-    let now = last.score.as_ref().unwrap_or(&last.band);
+    let score = last
+        .score
+        .as_ref()
+        .map(|score| format!("{score}, "))
+        .unwrap_or_default();
+    let now = format!("{score}{}", last.label);
     let told = history.trend.as_ref().map_or_else(
         || {
             locale
@@ -200,10 +211,12 @@ fn summary(history: &HealthHistory, locale: Locale) -> String {
         },
         |trend| trend.words(locale),
     );
-    match locale {
-        Locale::Sv => format!("{customer}: {now} den {}, {told}; {count} dagar.", last.day),
-        Locale::En => format!("{customer}: {now} on {}, {told}; {count} days.", last.day),
-    }
+    let days = match locale {
+        Locale::Sv => count(days, "dag", "dagar"),
+        Locale::En => count(days, "day", "days"),
+    };
+    let on = locale.pick("den", "on");
+    format!("{customer}: {now} {on} {}, {told}; {days}.", last.day)
 }
 
 impl Trend {
@@ -227,7 +240,7 @@ impl Trend {
     }
 }
 
-fn line(one: &HealthDay, label: &str, locale: Locale) -> String {
+fn line(one: &HealthDay, locale: Locale) -> String {
     let score = one
         .score
         .as_ref()
@@ -239,5 +252,5 @@ fn line(one: &HealthDay, label: &str, locale: Locale) -> String {
     } else {
         String::new()
     };
-    format!("{}  {score}{label}{changed}", one.day)
+    format!("{}  {score}{}{changed}", one.day, one.label)
 }

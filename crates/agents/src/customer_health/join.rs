@@ -1,5 +1,7 @@
 //! The whole health check, joined from its pages: rows in order of urgency, counts, suggested contacts, and a summary.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use kunder_agent_core::agent::Work;
 use kunder_agent_core::decision::Decision;
@@ -62,6 +64,24 @@ impl CustomerHealth {
             report
                 .recommendations
                 .extend(words::damped(&held.collect::<Vec<_>>(), rule, locale));
+        }
+        if !rows.is_empty() {
+            let fed: BTreeSet<&str> = pages
+                .found
+                .iter()
+                .flat_map(|page| &page.fed)
+                .map(String::as_str)
+                .collect();
+            for model in self.models.deciding() {
+                let unfed: Vec<&str> = model
+                    .metrics()
+                    .into_iter()
+                    .filter(|metric| !fed.contains(metric))
+                    .collect();
+                report
+                    .recommendations
+                    .extend(words::unfed(&model.id, &unfed, locale));
+            }
         }
         let mut alerts = AlertsBlock::default();
         pages.found.iter().for_each(|page| alerts.add(&page.alerts));

@@ -10,11 +10,12 @@ use kunder_domain::customer::Customer;
 use kunder_domain::definitions::{Amount, Effect};
 use kunder_domain::fact::FactBody;
 use kunder_domain::health::{CompiledModel, Override};
-use kunder_domain::metrics::{Metrics, day};
+use kunder_domain::metrics::day;
 use rust_decimal::Decimal;
 
 use super::CustomerHealth;
 use super::logbook::{Entry, fact_id, new_fact, short_key};
+use super::reading::Past;
 use crate::health_models::wording;
 use crate::params::{Bad, Params};
 
@@ -27,7 +28,7 @@ const EFFECTS: [&str; 3] = ["cap", "floor", "band"];
 
 impl CustomerHealth {
     /// `override-health`.
-    pub(super) fn make_exception(&self, work: &Work, customer: &Customer) -> Result<Entry, Bad> {
+    pub(super) fn make_exception(&self, work: &Work, customer: &Customer, past: &Past) -> Result<Entry, Bad> {
         let locale = work.task.locale();
         let params = Params::new(&work.task.instruction.params, locale);
         let today = day(work.now, &self.zone);
@@ -66,11 +67,16 @@ impl CustomerHealth {
         });
         let mut fact = new_fact(work, customer, fact_id, work.now, source, body);
         fact.actor = author;
-        Ok(self.entered(work, customer, made, fact))
+        Ok(self.entered(work, customer, past, made, fact))
     }
 
     /// `withdraw-override`; one that was withdrawn before stays so.
-    pub(super) fn withdraw_exception(&self, work: &Work, customer: &Customer) -> Result<Entry, Bad> {
+    pub(super) fn withdraw_exception(
+        &self,
+        work: &Work,
+        customer: &Customer,
+        past: &Past,
+    ) -> Result<Entry, Bad> {
         let locale = work.task.locale();
         let params = Params::new(&work.task.instruction.params, locale);
         let id = params.needed_text(&["override", "id"])?;
@@ -98,7 +104,7 @@ impl CustomerHealth {
             Locale::Sv => format!("Undantaget {id} för {name} är borttaget."),
             Locale::En => format!("The exception {id} for {name} is withdrawn."),
         };
-        Ok(self.entered(work, customer, withdrawn, fact))
+        Ok(self.entered(work, customer, past, withdrawn, fact))
     }
 
     /// What was done, and how the customer is by it.
@@ -106,13 +112,17 @@ impl CustomerHealth {
         &self,
         work: &Work,
         customer: &Customer,
+        past: &Past,
         done: String,
         fact: kunder_domain::fact::Fact,
     ) -> Entry {
         let locale = work.task.locale();
         let mut after = customer.clone();
         after.learn(fact.clone());
-        let (before, now) = (self.told(work, customer, locale), self.told(work, &after, locale));
+        let (before, now) = (
+            self.told(work, customer, past, locale),
+            self.told(work, &after, past, locale),
+        );
         let told = match (before == now, locale) {
             (true, Locale::Sv) => format!("Hälsan är som förut: {now}."),
             (true, Locale::En) => format!("Health is as before: {now}."),
@@ -125,11 +135,11 @@ impl CustomerHealth {
         }
     }
 
-    fn told(&self, work: &Work, customer: &Customer, locale: Locale) -> String {
-        let today = day(work.now, &self.zone);
-        let metrics = Metrics::of(customer, today, &self.zone, &self.definitions);
+    fn told(&self, work: &Work, customer: &Customer, past: &Past, locale: Locale) -> String {
+        let measured = self.models.measured(customer, work.now);
+        let previous = past.last(&customer.id).map(|last| &last.snapshot);
         self.models
-            .judged(customer, &metrics, work.now, locale)
+            .judged_by(customer, &measured, work.now, previous, locale)
             .told(locale)
     }
 }

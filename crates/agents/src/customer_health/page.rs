@@ -43,10 +43,23 @@ impl CustomerHealth {
             ..HealthPage::default()
         };
         let mut records = Vec::new();
-        for customer in customers.iter().filter(|customer| customer.is_active()) {
+        for customer in customers {
+            if !customer.is_active() {
+                // Whoever has left is in no list; alerts that are open still are closed.
+                if let Some(now) = current.get(&customer.id) {
+                    let mut row = self.look(customer, as_of, past, locale).row;
+                    self.alarm(&mut decision, work, page, now, &mut row, past, &mut found);
+                }
+                continue;
+            }
             let mut look = self.look(customer, as_of, past, locale);
             if let Some(now) = current.get(&customer.id) {
                 self.alarm(&mut decision, work, page, now, &mut look.row, past, &mut found);
+            }
+            for metric in look.fed {
+                if !found.fed.contains(&metric) {
+                    found.fed.insert(metric);
+                }
             }
             found.rows.push(look.row);
             records.push(HealthRecord {
@@ -93,7 +106,7 @@ impl CustomerHealth {
         }
         row.open_alert = crossing.map_or(look.row.open_alert, |crossing| crossing == Crossing::Opened);
         row.alerts.clone_from(&look.row.alerts);
-        for change in look.changes.iter().filter(|_| active) {
+        for change in &look.changes {
             let Some(line) = self.apply(decision, work, change, now, &look.row, page.now) else {
                 if found.damped.last() != Some(&row.customer_id) {
                     found.damped.push(row.customer_id.clone());
@@ -121,7 +134,7 @@ impl CustomerHealth {
     }
 
     /// The commands of the log book.
-    pub(super) fn log(&self, work: &Work, customers: &[Customer]) -> Decision<Change> {
+    pub(super) fn log(&self, work: &Work, customers: &[Customer], past: &Past) -> Decision<Change> {
         let today = day(moment(work, &self.zone), &self.zone);
         let command = work.task.command().unwrap_or_default();
         if command == LIST_TODOS {
@@ -129,26 +142,26 @@ impl CustomerHealth {
         }
         if command == FINISH_TODO {
             return match todos::finish(work, customers, today) {
-                Ok(Finish::Done(place, entry)) => self.enter(work, &customers[place], entry),
+                Ok(Finish::Done(place, entry)) => self.enter(work, &customers[place], past, entry),
                 Ok(Finish::Answer(report)) | Err(report) => Decision::done(*report),
             };
         }
         let Some(customer) = customers.first() else {
             return Decision::done(Report::failed("no customer", "no customer was read"));
         };
-        match self.entry(work, command, customer) {
-            Ok(entry) => self.enter(work, customer, entry),
+        match self.entry(work, command, customer, past) {
+            Ok(entry) => self.enter(work, customer, past, entry),
             Err(report) => Decision::done(*report),
         }
     }
 
-    fn entry(&self, work: &Work, command: &str, customer: &Customer) -> Result<Entry, Bad> {
+    fn entry(&self, work: &Work, command: &str, customer: &Customer, past: &Past) -> Result<Entry, Bad> {
         match command {
             LOG_TOUCHPOINT => logbook::touchpoint(work, customer, &self.zone),
             MEETING_PROTOCOL => logbook::protocol(work, customer, &self.zone),
             ADD_TODO => todos::add(work, customer),
-            OVERRIDE => self.make_exception(work, customer),
-            WITHDRAW => self.withdraw_exception(work, customer),
+            OVERRIDE => self.make_exception(work, customer, past),
+            WITHDRAW => self.withdraw_exception(work, customer, past),
             other => Err(Box::new(Report::failed(
                 other,
                 format!("`instruction.command` is unknown: {other}"),
@@ -157,7 +170,7 @@ impl CustomerHealth {
     }
 
     /// Stores what was told, and closes the customer's alert where it has recovered by it.
-    fn enter(&self, work: &Work, customer: &Customer, entry: Entry) -> Decision<Change> {
+    fn enter(&self, work: &Work, customer: &Customer, past: &Past, entry: Entry) -> Decision<Change> {
         let locale = work.task.locale();
         let mut report = Report::new(Status::Complete, entry.summary);
         report.sources = sources([customer]);
@@ -176,7 +189,7 @@ impl CustomerHealth {
         for fact in &entry.facts {
             after.learn(fact.clone());
         }
-        let look = self.look(&after, work.now, &Past::default(), locale);
+        let look = self.look(&after, work.now, past, locale);
         let mut decision = Decision::done(Report::new(Status::Complete, ""));
         decision.changes = entry.facts.into_iter().map(Change::from).collect();
         if look.crossing == Some(Crossing::Recovered) {

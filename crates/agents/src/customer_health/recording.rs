@@ -224,11 +224,11 @@ impl CustomerHealth {
                     body,
                 });
             }
-            if !customer.is_active() {
-                continue;
-            }
             if alerts_may_change {
                 look_at.push(customer.id.clone());
+            }
+            if !customer.is_active() {
+                continue;
             }
             record(&customer.id, snapshot);
         }

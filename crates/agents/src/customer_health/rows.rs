@@ -1,6 +1,7 @@
 //! What a health check says of one customer, and the order in which customers need us.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use kunder_agent_core::outcome::CustomerCounts;
@@ -107,6 +108,9 @@ pub struct HealthPage {
     pub damped: Vec<CustomerId>,
     #[serde(default)]
     pub alerts: AlertsBlock,
+    /// Metrics of which a customer had a value.
+    #[serde(default)]
+    pub fed: BTreeSet<String>,
 }
 
 /// Alerts beside at-risk that a check opened or closed: the block `alerts` (S2-66 to S2-70).

@@ -202,10 +202,11 @@ impl CustomerHealth {
                 Locale::En => format!("{customer_id}: recorded {recorded}, computed {computed}"),
             });
         }
-        report.definitions = vec![
-            decided(&self.definitions.health),
-            decided(&self.definitions.metrics),
-        ];
+        report.definitions = self.models.decided();
+        report.definitions.push(decided(&self.definitions.metrics));
+        if !whole.different.is_empty() {
+            report.status = Status::Partial;
+        }
         report.set("verification", &whole);
         Decision::done(report)
     }

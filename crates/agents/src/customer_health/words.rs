@@ -157,6 +157,15 @@ pub(super) fn damped(damped: &[&HealthRow], rule: AlertRule, locale: Locale) -> 
     })
 }
 
+/// Metrics that a model reads and nobody feeds.
+pub(super) fn unfed(model: &str, metrics: &[&str], locale: Locale) -> Option<String> {
+    let named = metrics.join(", ");
+    (!metrics.is_empty()).then(|| match locale {
+        Locale::Sv => format!("Ingen matar det som {model} läser: {named}."),
+        Locale::En => format!("Nobody feeds what {model} reads: {named}."),
+    })
+}
+
 /// Alerts told at most.
 const ALERTS_TOLD: usize = 10;
 

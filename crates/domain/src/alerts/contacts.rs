@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::score::closed;
 use super::{Present, Said, label, median, reason};
 use crate::definitions::EngagementChange;
 use crate::exact::Exact;
@@ -25,15 +26,10 @@ pub(super) fn rarer(rule: &EngagementChange, present: &Present<'_>) -> Said {
     }
     let now = Exact::whole(counts[0]);
     let percent = |of: &Exact, percent: i64| Exact::fraction(percent, 100).unwrap_or(Exact::ONE).times(of);
-    if let Some((_, level)) = present.opened(reason::ENGAGEMENT_CHANGE) {
+    if let Some((since, level)) = present.opened(reason::ENGAGEMENT_CHANGE) {
         let usual = level.map(Exact::from);
-        return match usual {
-            Some(usual) if now >= percent(&usual, rule.regained_percent) => Said::Gone(label(
-                "Kontakten är tillbaka på kundens vanliga nivå",
-                "Contacts are back at the customer's usual level",
-            )),
-            _ => Said::Unclear,
-        };
+        let regained = usual.is_some_and(|usual| now >= percent(&usual, rule.regained_percent));
+        return closed(regained, since, rule.forget_days, present);
     }
     // A customer younger than the windows has no usual level yet.
     let days = rule.window_days * (rule.windows + 1);

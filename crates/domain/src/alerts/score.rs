@@ -89,8 +89,11 @@ pub(super) fn worsened(rule: &BandWorsened, present: &Present<'_>) -> Said {
         let better = level.is_some_and(|level| Decimal::from(now) <= level);
         return closed(better, since, rule.forget_days, present);
     }
-    let last = present.comparable().rfind(|record| record.day < present.today());
-    let Some((before, day)) = last.and_then(|last| Some((last.snapshot.severity?, last.day))) else {
+    let earlier = present.comparable().filter(|record| record.day < present.today());
+    let last = earlier
+        .rev()
+        .find_map(|record| Some((record.snapshot.severity?, record.day)));
+    let Some((before, day)) = last else {
         return Said::Unclear;
     };
     if now <= before {
@@ -107,7 +110,7 @@ pub(super) fn worsened(rule: &BandWorsened, present: &Present<'_>) -> Said {
 }
 
 /// Closes an alert that has recovered, or that is so old that the present is how the customer is.
-fn closed(recovered: bool, since: Timestamp, forget_days: i64, present: &Present<'_>) -> Said {
+pub(super) fn closed(recovered: bool, since: Timestamp, forget_days: i64, present: &Present<'_>) -> Said {
     if recovered {
         return Said::Gone(label("Kunden har återhämtat sig", "The customer has recovered"));
     }

@@ -74,6 +74,7 @@ fn record(days_ago: i64, snapshot: Snapshot) -> HealthRecord {
 struct Case {
     facts: Vec<Fact>,
     now: Snapshot,
+    zone: TimeZone,
     history: Vec<HealthRecord>,
     values: BTreeMap<&'static str, Measure>,
 }
@@ -83,6 +84,7 @@ impl Case {
         Self {
             facts: vec![fact(400, FactBody::Onboarding { deal: None })],
             now: snapshot(score, severity),
+            zone: TimeZone::UTC,
             history: Vec::new(),
             values: BTreeMap::new(),
         }
@@ -110,19 +112,22 @@ impl Case {
         )])
     }
 
-    fn by(&self, rules: &AlertRules) -> Vec<String> {
-        let customer = Customer::fold(CustomerId("a".to_owned()), 0, self.facts.clone());
-        let present = Present {
-            customer: &customer,
+    fn present<'a>(&'a self, customer: &'a Customer) -> Present<'a> {
+        Present {
+            customer,
             at: noon(0),
-            zone: &TimeZone::UTC,
+            zone: &self.zone,
             rate: AlertRule::default(),
             severity: self.now.severity,
             snapshot: &self.now,
             values: &self.values,
             history: &self.history,
-        };
-        let changes = rules.changes(&present);
+        }
+    }
+
+    fn by(&self, rules: &AlertRules) -> Vec<String> {
+        let customer = Customer::fold(CustomerId("a".to_owned()), 0, self.facts.clone());
+        let changes = rules.changes(&self.present(&customer));
         changes
             .iter()
             .map(|change| format!("{:?} {}: {}", change.kind, change.reason, change.because.en))
@@ -233,7 +238,7 @@ fn contacts_at_half_of_the_usual_are_told_of_once() {
     now(2).opened(1, reason::ENGAGEMENT_CHANGE, Some(4)).says(&[]);
     now(3)
         .opened(1, reason::ENGAGEMENT_CHANGE, Some(4))
-        .says(&["Close engagement-change: Contacts are back at the customer's usual level"]);
+        .says(&["Close engagement-change: The customer has recovered"]);
     // Who has not been here for all windows has no usual level.
     let mut young = now(0);
     young.facts.remove(0);
@@ -325,4 +330,22 @@ fn who_is_in_no_band_keeps_its_alerts() {
     case.now.score = None;
     case.now.severity = None;
     case.says(&[]);
+}
+
+/// A day on which a feed was away hides no fall.
+#[test]
+fn a_fall_over_a_day_without_a_score_is_told() {
+    let mut case = Case::new("40", 2).was(3, "90", 0).was(1, "90", 0);
+    case.history[1].snapshot.score = None;
+    case.history[1].snapshot.severity = None;
+    case.says(&[
+        "Open score-drop: The score fell by 50, from 90 on 2026-11-23 to 40",
+        "Open band-worsened: The customer came into a worse band than on 2026-11-23",
+    ]);
+    let customer = Customer::fold(CustomerId("a".to_owned()), 0, case.facts.clone());
+    let present = case.present(&customer);
+    assert!(
+        rules().need_history(&present, case.history.last()),
+        "the last record alone does not say so"
+    );
 }

@@ -59,6 +59,8 @@ pub struct EngagementChange {
     /// Of the median, in percent: at or below this the alert opens, from `regained_percent` on it closes.
     pub falls_to_percent: i64,
     pub regained_percent: i64,
+    /// After so many days this is how the customer is.
+    pub forget_days: i64,
     pub cooldown_days: i64,
 }
 

@@ -43,6 +43,7 @@ pub(super) fn alerts(body: &AlertFile, metrics: &MetricFile, faults: &mut Faults
             (section, "median_least:", rule.median_least, 1_000),
             (section, "falls_to_percent:", rule.falls_to_percent, 99),
             (section, "regained_percent:", rule.regained_percent, 100),
+            (section, "forget_days:", rule.forget_days, DAYS_MAX),
             (section, "cooldown_days:", rule.cooldown_days, DAYS_MAX),
         ]);
         if rule.regained_percent <= rule.falls_to_percent {

@@ -66,6 +66,14 @@ pub enum MetricSource {
     Measurements(Fold),
 }
 
+impl MetricSource {
+    /// Whether its value grows by one a day, though nothing happens.
+    #[must_use]
+    pub fn is_days_since_contact(&self) -> bool {
+        matches!(self, Self::BuiltIn(name) if name == "days_since_contact")
+    }
+}
+
 /// How measurement facts within the window become one value.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -97,7 +97,7 @@ fn the_history_marks_another_model_and_names_the_day_it_compares_with() {
     }
     let finished = asked_today(&agent, &portfolio, HISTORY, json!({"customer": "Räkenskap"}));
     expect![[r#"
-        Räkenskap AB: 66.25 den 2025-09-01, oförändrad sedan 2025-08-27 (då 66.25); 4 dagar.
+        Räkenskap AB: 66.25, Neutral den 2025-09-01, oförändrad sedan 2025-08-27 (då 66.25); 4 dagar.
         2025-09-01  66.25  Neutral
         2025-08-31  66.25  Neutral
         2025-08-28  66.25  Neutral
@@ -117,7 +117,7 @@ fn the_history_marks_another_model_and_names_the_day_it_compares_with() {
         json!({"customer": "Räkenskap", "days": 2}),
     );
     expect![[r#"
-        Räkenskap AB: 66.25 den 2025-09-01, inget att jämföra med; 2 dagar.
+        Räkenskap AB: 66.25, Neutral den 2025-09-01, inget att jämföra med; 2 dagar.
         2025-09-01  66.25  Neutral  [ny modell: boekhouding/health 2]
         2025-08-31  66.25  Neutral"#]]
     .assert_eq(finished.report().text.as_ref().unwrap());
@@ -261,4 +261,124 @@ fn kept_signals_record_what_all_facts_do() {
             assert!(all["measured"].as_u64().unwrap() > 0);
         }
     }
+}
+
+/// Another model reads other metrics and has other limits: what was kept under the first one says nothing of it.
+#[test]
+fn signals_kept_under_another_model_are_not_believed() {
+    let pack = Pack::find("satori").unwrap();
+    let mut files = pack.texts();
+    let health = &files["health.yaml"];
+    let (head, rules) = health.split_once("rules:\n").unwrap();
+    let todos = rules.find("  - id: todos_overdue").unwrap();
+    let many =
+        "  - id: many\n    band: akut\n    when: open_todos > 50\n    because: { sv: Många, en: Many }\n";
+    files.insert(
+        "health.yaml".to_owned(),
+        format!("{head}rules:\n{many}{}", &rules[todos..]),
+    );
+    let todos_only = CustomerHealth::new(Arc::new(Definitions::parse_over_shipped(&files).unwrap()));
+    // Nobody was ever in touch, so that nothing of it moves by itself but the days.
+    let silent = facts([customer("a", "Alfa IF")]).into_iter().map(|mut fact| {
+        fact.observed = ago(55);
+        fact
+    });
+    let portfolio = MemoryPortfolio::new(silent);
+    let _ = recorded(&todos_only, &portfolio, &task("first", RECORD), 0);
+    let mut bands = Vec::new();
+    for ahead in 1..8 {
+        let _ = recorded(
+            &agent(),
+            &portfolio,
+            &task(&format!("day{ahead}"), RECORD),
+            -ahead,
+        );
+        let health = portfolio.health();
+        bands.push(health.last().unwrap().snapshot.severity.unwrap());
+    }
+    assert_eq!(
+        bands,
+        [0, 0, 0, 0, 2, 2, 2],
+        "sixty days of silence come on the fifth"
+    );
+}
+
+/// The band is left at 65 by whatever is told of the customer, as by the check.
+#[test]
+fn a_contact_does_not_close_the_alert_of_a_band_that_is_held() {
+    let (agent, portfolio) = (
+        accountant(),
+        customer_with(&format!(
+            "{STEADY} ticket_sentiment=negative@4 ticket_sentiment=neutral@2"
+        )),
+    );
+    let raised = check(&agent, &portfolio, 3);
+    assert_eq!(raised.pages[0].events[0].kind, "at-risk");
+    let _ = check(&agent, &portfolio, 1);
+    let logged = asked_today(
+        &agent,
+        &portfolio,
+        LOG_TOUCHPOINT,
+        json!({"customer": "k1", "text": "Ringde"}),
+    );
+    assert!(
+        logged.decision.events.is_empty(),
+        "62.5 is held at risk until 65: {}",
+        logged.report().summary
+    );
+    assert!(
+        check(&agent, &portfolio, 0)
+            .pages
+            .iter()
+            .all(|page| page.events.is_empty())
+    );
+}
+
+#[test]
+fn whoever_has_left_leaves_no_alert_open() {
+    let (agent, portfolio) = (
+        agent(),
+        MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(95)])),
+    );
+    assert_eq!(check(&agent, &portfolio, 1).pages[0].events[0].kind, "at-risk");
+    portfolio.store(
+        facts([customer("a", "Alfa IF").profile(field::STATUS, "churned")])
+            .into_iter()
+            .map(|mut fact| {
+                fact.id.push_str("/left");
+                fact.observed = ago(0);
+                fact
+            }),
+    );
+    let (found, looked) = recorded(&agent, &portfolio, &task("record", RECORD), 0);
+    assert_eq!(
+        (&found["customers"]["total_managed"], looked),
+        (&json!(0), vec![json!(["a"])])
+    );
+    let events = check(&agent, &portfolio, 0).pages.remove(0).events;
+    let told: Vec<String> = events
+        .iter()
+        .map(|event| format!("{} {}", event.kind, event.data["reason"]))
+        .collect();
+    assert_eq!(told, ["alert-closed \"at-risk\""]);
+    assert!(
+        check(&agent, &portfolio, -1)
+            .pages
+            .iter()
+            .all(|page| page.events.is_empty())
+    );
+}
+
+#[test]
+fn a_metric_that_nobody_feeds_is_named() {
+    let portfolio = customer_with("queries_per_week=25@9");
+    let told = check(&accountant(), &portfolio, 0)
+        .report()
+        .recommendations
+        .join("\n");
+    assert!(
+        told.contains("Ingen matar det som boekhouding/health läser: email_open_rate, features_used_28d, "),
+        "{told}"
+    );
+    assert!(!told.contains("queries_per_week"), "{told}");
 }

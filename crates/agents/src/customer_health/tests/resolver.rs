@@ -204,7 +204,7 @@ fn records_of_the_model_that_decided_before_stay_what_they_were() {
         format!("{}\n{}", text(&finished), finished.report().blockers.join("\n"))
     };
     expect![[r#"
-        big: green den 2025-09-01, inget att jämföra med; 1 dagar.
+        big: Grön den 2025-09-01, inget att jämföra med; 1 dag.
         2025-09-01  Grön
 
         2025-09-01: 0 hälsoposter omräknade ur alla fakta är lika, 0 skiljer sig; 1 kommer från en annan modell.

@@ -115,3 +115,76 @@ pub fn ladder(model: &CompiledModel) -> &[compile::Rung] {
         compile::Kind::Rules(_) => panic!("a rule model has no scores"),
     }
 }
+
+/// S2-58 to S2-61 with D-02: what lies between the seed's whole numbers has a band, and an edge belongs to the better one.
+#[test]
+fn fractions_between_the_seeds_bands_have_a_band() {
+    let model = model("account-intelligence");
+    let crate::health::compile::Kind::Weighted(weighted) = &model.kind else {
+        panic!("it is a score")
+    };
+    let band = |twice: i64| {
+        let place = crate::health::hysteresis::band(&weighted.ladder, &half(twice), None);
+        model.bands[place].key.clone()
+    };
+    let bands: Vec<String> = [200, 160, 159, 120, 119, 80, 79, 0].map(band).to_vec();
+    assert_eq!(
+        bands,
+        [
+            "excellent",
+            "excellent",
+            "good",
+            "good",
+            "at_risk",
+            "at_risk",
+            "critical",
+            "critical"
+        ]
+    );
+}
+
+/// S2-52 to S2-56: the score is 0.30 usage, 0.20 support, 0.25 relationship, 0.25 outcomes, each the mean of its inputs.
+#[test]
+fn four_factors_weigh_what_the_seed_says() {
+    let model = model("account-intelligence");
+    let all_well = "adoption_rate=0.6 active_days_28d=20 tickets_to_own_median=1 median_hours_to_resolve=8 active_contacts=3 \
+                    champion=seen days_since_executive_contact=0 goals_met=1 roi_recorded=yes";
+    let weights = [
+        ("usage", 30),
+        ("support", 20),
+        ("relationship", 25),
+        ("outcomes", 25),
+    ];
+    for worse in [
+        "",
+        "adoption_rate=0",
+        "champion=none",
+        "goals_met=0",
+        "tickets_to_own_median=3",
+        "roi_recorded=no",
+    ] {
+        let mut values = measures(all_well);
+        values.extend(measures(worse));
+        let result = model.check(&values, &context());
+        let mean = |group: &str| {
+            let rows = result
+                .contributions
+                .iter()
+                .filter(|row| matches!(row.row, Row::Input { group: own, .. } if own == group));
+            let points: Vec<Exact> = rows.map(|row| row.points.clone().unwrap()).collect();
+            Exact::sum(&points)
+                .over(&Exact::whole(points.len() as i64))
+                .unwrap()
+        };
+        let parts: Vec<Exact> = weights
+            .iter()
+            .map(|(group, percent)| mean(group).times(&Exact::fraction(*percent, 100).unwrap()))
+            .collect();
+        assert_eq!(result.score, Some(Exact::sum(&parts)), "{worse}");
+        assert_eq!(
+            worse.is_empty(),
+            result.score == Some(Exact::whole(100)),
+            "{worse}"
+        );
+    }
+}
