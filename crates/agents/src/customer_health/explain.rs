@@ -93,6 +93,12 @@ impl CustomerHealth {
             .map_or(as_of, |end| {
                 (end.timestamp() - SignedDuration::from_nanos(1)).min(as_of)
             });
+        // A model that has no words of a language is not explained half in another one.
+        let language = if self.models.active(&customer).speaks(language) {
+            language
+        } else {
+            "en"
+        };
         let then = reader.view(since).await.map_err(unavailable)?;
         let before = reader.customer(then, &customer.id).await.map_err(unavailable)?;
         Ok(Facts::Explained(Box::new(Explained {

@@ -227,6 +227,12 @@ impl CompiledModel {
         changes.min().unwrap_or(Date::MAX)
     }
 
+    /// Whether its bands are named in this language.
+    #[must_use]
+    pub fn speaks(&self, language: &str) -> bool {
+        language != "nl" || self.bands.iter().all(|band| band.label.nl.is_some())
+    }
+
     /// Whether it gives a score.
     #[must_use]
     pub fn is_weighted(&self) -> bool {

@@ -104,6 +104,16 @@ pub(super) fn mrr(tally: &mut Tally, customer: &Customer, window: &Window, zone:
     tally.count(APART, usize::from(recurring.elsewhere));
 }
 
+impl Recurring {
+    /// What was there at the start of the window is what is divided by.
+    fn divides(self, tally: &mut Tally) -> Self {
+        tally.add_decimal(UNDER, self.before);
+        tally.count(N, usize::from(self.before > Decimal::ZERO));
+        tally.count(APART, usize::from(self.elsewhere));
+        self
+    }
+}
+
 pub(super) fn revenue_churn(
     tally: &mut Tally,
     customer: &Customer,
@@ -111,14 +121,7 @@ pub(super) fn revenue_churn(
     zone: &TimeZone,
     currency: &str,
 ) {
-    let Recurring {
-        before,
-        after,
-        elsewhere,
-    } = Recurring::of(customer, window, zone, currency);
-    tally.add_decimal(UNDER, before);
-    tally.count(N, usize::from(before > Decimal::ZERO));
-    tally.count(APART, usize::from(elsewhere));
+    let Recurring { before, after, .. } = Recurring::of(customer, window, zone, currency).divides(tally);
     // Ending one of several is contraction, not churn.
     if before > Decimal::ZERO && after.is_zero() {
         tally.add_decimal(OVER, before);
@@ -134,14 +137,7 @@ pub(super) fn expansion(
     zone: &TimeZone,
     currency: &str,
 ) {
-    let Recurring {
-        before,
-        after,
-        elsewhere,
-    } = Recurring::of(customer, window, zone, currency);
-    tally.add_decimal(UNDER, before);
-    tally.count(N, usize::from(before > Decimal::ZERO));
-    tally.count(APART, usize::from(elsewhere));
+    let Recurring { before, after, .. } = Recurring::of(customer, window, zone, currency).divides(tally);
     // From nothing it is new business, or a return.
     if before > Decimal::ZERO && after > before {
         tally.add_decimal(OVER, after - before);

@@ -249,3 +249,15 @@ fn a_day_to_come_is_nothing_to_compare_with() {
         blocker: `params.since` ligger efter 2025-09-01"#]]
     .assert_eq(&shown(&explained("boekhouding", &accountants(), params)));
 }
+
+#[test]
+fn a_model_without_dutch_is_explained_in_english_throughout() {
+    let portfolio = MemoryPortfolio::new(facts([customer("a", "Alfa IF").meeting(91)]));
+    let finished = explained(
+        "satori",
+        &portfolio,
+        json!({"customer": "Alfa", "language": "nl"}),
+    );
+    expect!["Alfa IF: Critical – 91 days since the last contact (limit 90); was Attention on 2025-08-25."]
+        .assert_eq(&finished.report().summary);
+}
