@@ -1,5 +1,7 @@
 //! Tests of the schema: every question that is asked often walks an index and no table.
 
+use kunder_domain::fact::CustomerId;
+use kunder_domain::portfolio::Span;
 use rusqlite::Connection;
 
 use super::*;
@@ -150,4 +152,33 @@ async fn a_statement_is_prepared_once_whatever_is_bound_to_it() {
         let writes = store.write(move |connection| prepared_anew(connection, sql));
         assert_eq!(writes.await.unwrap(), 0, "the writer: {sql}");
     }
+}
+
+#[test]
+fn health_is_read_by_its_day_and_its_customers() {
+    let inside = Span {
+        after: Some(CustomerId::new("a")),
+        upto: Some(CustomerId::new("b")),
+    };
+    uses(
+        &crate::health::records_sql(&inside),
+        &["SEARCH health USING PRIMARY KEY (day=? AND customer>? AND customer<?)"],
+    );
+    uses(
+        &crate::health::history_sql(),
+        &["SEARCH health USING PRIMARY KEY (day=? AND customer=?)"],
+    );
+    uses(crate::health::DAYS, &["SEARCH health USING PRIMARY KEY (day<?)"]);
+    uses(
+        &crate::signals::known_sql(&inside),
+        &[
+            "SEARCH customers USING PRIMARY KEY (id>? AND id<?)",
+            "SEARCH signals USING PRIMARY KEY (customer=?)",
+            "SEARCH health USING PRIMARY KEY (day=? AND customer=?)",
+        ],
+    );
+    uses(
+        crate::health::TOUCHED,
+        &["SEARCH facts USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
+    );
 }

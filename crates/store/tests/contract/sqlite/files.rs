@@ -1,14 +1,19 @@
 //! The file itself: old ones load, strange and damaged ones are refused with what to do.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::civil::date;
 use kunder_agent_core::bus::AnnouncementKind;
 use kunder_agent_core::journal::{Journal, TaskCounts, TaskState};
 use kunder_agent_core::letter::{LetterKind, NewLetter};
 use kunder_agent_core::outcome::Status;
+use kunder_domain::change::Change;
 use kunder_domain::fact::CustomerId;
-use kunder_domain::portfolio::Portfolio;
+use kunder_domain::health::{HealthRecord, Kept, Snapshot};
+use kunder_domain::portfolio::{Portfolio, Span};
+use kunder_domain::signals::NewSignals;
 use kunder_store::{OpenError, SqliteStore};
 use rusqlite::Connection;
 
@@ -26,6 +31,24 @@ fn golden(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/version-{version}.sqlite"))
 }
 
+fn record() -> HealthRecord {
+    HealthRecord {
+        customer: CustomerId::new("k2"),
+        day: date(2026, 1, 2),
+        at: after(0),
+        last_fact: 2,
+        snapshot: Snapshot {
+            model: "m".into(),
+            version: 1,
+            hash: "h".into(),
+            score: Some("125/2".parse().unwrap()),
+            state: Kept::Band("good".to_owned()),
+            severity: Some(1),
+            rows: BTreeMap::from([("usage/logins".into(), "125/2".parse().unwrap())]),
+        },
+    }
+}
+
 /// What the golden files hold: something in every table, tasks in every state.
 async fn fill(bench: &SqliteBench) {
     let epoch = bench.store().recover().await.unwrap();
@@ -38,7 +61,14 @@ async fn fill(bench: &SqliteBench) {
     timer.warnings = vec!["`TaskId` lästes som `taskId`".to_owned()];
     accept_new(bench, timer).await;
     let mut all = done("done", epoch);
-    all.changes = vec![named("f2", "k2", "2026-01-02T00:00:00Z", "Öns förening").into()];
+    all.changes = vec![
+        named("f2", "k2", "2026-01-02T00:00:00Z", "Öns förening").into(),
+        Change::Health(vec![record()]),
+        Change::Signals(vec![NewSignals {
+            customer: CustomerId::new("k2"),
+            body: vec![1, 2, 3],
+        }]),
+    ];
     all.announcements = vec![
         announcement("events", AnnouncementKind::Event, "m1"),
         announcement("salj", AnnouncementKind::Request, "m2"),
@@ -136,6 +166,32 @@ async fn every_old_file_still_loads() {
         assert_eq!(store.damages().await.unwrap(), [""; 0]);
         // There were no letters before the second version.
         assert_eq!(store.open_letters().await.unwrap(), u64::from(version >= 2));
+
+        // There were no health records before the third version.
+        let since_third = version >= 3;
+        let history = store
+            .health_history(&CustomerId::new("k2"), date(2026, 1, 1), date(2026, 1, 9))
+            .await;
+        assert_eq!(
+            history.unwrap(),
+            since_third.then(record).into_iter().collect::<Vec<_>>()
+        );
+        let known = store
+            .signals(view, &Span::default(), date(2026, 1, 2))
+            .await
+            .unwrap();
+        let told: Vec<_> = known
+            .iter()
+            .map(|one| (one.customer.as_str(), one.last_observed))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("k1", at("2026-01-01T00:00:00Z")),
+                ("k2", at("2026-01-02T00:00:00Z"))
+            ]
+        );
+        assert_eq!(known[1].signals, since_third.then(|| vec![1, 2, 3]));
 
         let epoch = store.recover().await.unwrap();
         assert_eq!(queue(&bench).await, ["running", "child"]);
