@@ -140,12 +140,12 @@ impl CustomerHealth {
         let model = self.models.active(customer);
         let computed = self.previous(explained, model);
         let measured = self.models.measured(customer, explained.as_of);
-        let last = explained
+        // As the check does it: without a record the band is that of the score.
+        let previous = explained
             .last
             .as_ref()
             .map(|last| &last.snapshot)
             .filter(|last| last.model == model.id);
-        let previous = last.or(computed.as_ref());
         let result = self
             .models
             .result(model, customer, &measured, explained.as_of, previous);

@@ -382,3 +382,17 @@ fn a_metric_that_nobody_feeds_is_named() {
     );
     assert!(!told.contains("queries_per_week"), "{told}");
 }
+
+#[test]
+fn an_explanation_gives_the_band_that_the_check_gives() {
+    let agent = accountant();
+    let readings = format!("{STEADY} ticket_sentiment=negative@9 ticket_sentiment=neutral@2");
+    let portfolio = customer_with(&readings);
+    let explained = asked_today(&agent, &portfolio, EXPLAIN, json!({"customer": "k1"}));
+    let band = explained.report().blocks["health"]["band"].clone();
+    assert_eq!(
+        band,
+        check(&agent, &portfolio, 0).report().blocks["health"][0]["band"]
+    );
+    assert_eq!(band, "neutral", "nobody has recorded the days at risk");
+}
